@@ -1,0 +1,1 @@
+//! The job message that applications and workers share.

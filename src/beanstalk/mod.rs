@@ -1,0 +1,1 @@
+//! The protocol of beanstalkd as bytes: commands, replies, statistics.

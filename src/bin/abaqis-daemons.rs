@@ -1,0 +1,3 @@
+//! The supervisor and its operator's commands.
+
+fn main() {}

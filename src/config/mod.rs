@@ -1,0 +1,1 @@
+//! `daemons.yml`: text in, a validated [`Config`](crate::config) out, every error with its place.

@@ -1,0 +1,1 @@
+//! The life of one instance: desired × actual state, backoff, start limit, stop ladder.

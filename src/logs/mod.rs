@@ -1,0 +1,1 @@
+//! Where the output of a daemon goes: journal stream, file, terminal.

@@ -1,0 +1,23 @@
+//! The names everything else speaks in, as types that cannot hold a bad one.
+//!
+//! ```text
+//!     abaqis@4.1.0/worker/2
+//!     ─┬──── ──┬── ──┬─── ┬
+//!      │       │     │    └ number of the process, from 1
+//!      │       │     └ DaemonName
+//!      │       └ Version, only where an older release is still draining
+//!      └ ApplicationName
+//! ```
+//!
+//! An [`InstanceId`] names one process, a [`Selector`] any set of them from the
+//! command line, a [`Tube`] the queue its jobs go through.
+
+mod instance;
+mod selector;
+mod tube;
+mod word;
+
+pub use instance::{InstanceId, InstanceIdError};
+pub use selector::{Selector, SelectorError};
+pub use tube::{Tube, TubeError};
+pub use word::{ApplicationName, DaemonName, NameError, Version};

@@ -1,0 +1,1 @@
+//! Processes: spawn, signal, limit, reap. The only home of `unsafe`, `fork` and file descriptors by number.

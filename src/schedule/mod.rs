@@ -1,0 +1,1 @@
+//! When the entries of a timetable are due.

@@ -1,0 +1,1 @@
+//! The supervisor: a core that decides and a driver that acts.
