@@ -15,6 +15,9 @@
 //! from those above it. Everything down to the first gap is pure: no clock, no
 //! I/O, no randomness; time and seeds come in as arguments.
 
+// Output goes through writers that can fail; tests may print and unwrap.
+#![warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
+
 // `unsafe` lives in `process` alone.
 #[forbid(unsafe_code)]
 pub mod ayl;
