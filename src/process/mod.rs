@@ -1,1 +1,3 @@
 //! Processes: spawn, signal, limit, reap. The only home of `unsafe`, `fork` and file descriptors by number.
+
+pub mod peer;

@@ -1,0 +1,230 @@
+//! What the supervisor tells of its instances.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::names::{ApplicationName, DaemonName, InstanceId, Tube, Version};
+
+/// What an instance is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Not running, as the operator asked.
+    Stopped,
+    /// Wanted, but something has to come first: the reason says what.
+    Waiting,
+    /// Its process is there and not yet ready.
+    Starting,
+    /// Its process runs and does not (or no longer) say that it is ready.
+    Running,
+    /// Up and doing its work.
+    Ready,
+    /// It ended and is started again when its time has come.
+    Backoff,
+    /// Told to stop; its group of processes is not empty yet.
+    Stopping,
+    /// Given up after too many failures.
+    Failed,
+    /// It ended and is not to be started again.
+    Completed,
+}
+
+impl State {
+    /// Every state, in the order in which a summary counts them.
+    pub const ALL: [Self; 9] = [
+        Self::Ready,
+        Self::Running,
+        Self::Starting,
+        Self::Waiting,
+        Self::Backoff,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Completed,
+        Self::Failed,
+    ];
+
+    /// The word an operator reads.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Waiting => "waiting",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Ready => "ready",
+            Self::Backoff => "backoff",
+            Self::Stopping => "stopping",
+            Self::Failed => "failed",
+            Self::Completed => "completed",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// One instance, as `status` shows it. The order of the fields is that of `status --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceStatus {
+    /// Its name: `abaqis/worker/2`.
+    pub instance: InstanceId,
+    /// The application it belongs to.
+    pub application: ApplicationName,
+    /// Which of the application's daemons.
+    pub daemon: DaemonName,
+    /// The version of its release, once that is known.
+    pub version: Option<Version>,
+    /// The tube of its release, once that is known.
+    pub tube: Option<Tube>,
+    /// What it is doing.
+    pub state: State,
+    /// Its main process, while there is one.
+    pub pid: Option<u32>,
+    /// Since when it is in this state.
+    #[serde(with = "rfc3339")]
+    pub since: Timestamp,
+    /// How often it was started again since the supervisor first started it.
+    pub restarts: u64,
+    /// Resident memory of its main process, in bytes.
+    pub memory: Option<u64>,
+    /// Its command, quoted as a shell would take it.
+    pub command: String,
+    /// How its last process ended: `exit 1`, `SIGKILL`.
+    pub last_exit: Option<String>,
+    /// Why it is in this state, where that is not plain: what it waits for, the error of an
+    /// exec, why it was given up.
+    pub reason: Option<String>,
+    /// What it says of itself (`STATUS=` over its notify socket).
+    pub status: Option<String>,
+    /// The job it is working on.
+    pub job: Option<String>,
+    /// Since when it works on that job.
+    #[serde(with = "rfc3339::option")]
+    pub job_since: Option<Timestamp>,
+}
+
+/// A change of state, or another thing worth telling, as `events` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub at: Timestamp,
+    /// Whose state changed; `None`: the supervisor speaks of itself (a reload, a refusal of one).
+    pub instance: Option<InstanceId>,
+    /// The state it left.
+    pub from: Option<State>,
+    /// The state it is in now.
+    pub to: Option<State>,
+    /// Its main process, while there is one.
+    pub pid: Option<u32>,
+    /// How its process ended, when this tells of that: `exit 1`, `SIGKILL`.
+    pub exit: Option<String>,
+    /// Why, or what happened, in words.
+    pub reason: Option<String>,
+}
+
+/// What a reload would do, or does, to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlannedAction {
+    /// Keeps its pid: nothing about it changed.
+    Untouched,
+    /// New.
+    Start,
+    /// No longer wanted.
+    Stop,
+    /// What the process is changed: a new one takes its place.
+    Replace,
+    /// Keeps its pid: only how it is looked after changes.
+    Live,
+}
+
+impl PlannedAction {
+    /// The word an operator reads.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Untouched => "untouched",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Replace => "replace",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// One line of `plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedChange {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// What happens to it.
+    pub action: PlannedAction,
+    /// Why: `command changed`, `count 4 -> 2`.
+    pub reason: String,
+}
+
+/// Where the output of an instance is found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum LogSource {
+    /// In the journal, under this `SYSLOG_IDENTIFIER`.
+    Journal {
+        /// `abaqis/worker/2`.
+        identifier: String,
+    },
+    /// In this file, and in the older ones beside it.
+    File {
+        /// Its absolute path.
+        path: std::path::PathBuf,
+    },
+    /// On the terminal of the running supervisor: ask for it by [`Request::Output`](super::messages::Request::Output).
+    Terminal,
+}
+
+/// Instants as RFC 3339 in UTC, to the millisecond: `2026-11-24T06:24:31.125Z`.
+pub mod rfc3339 {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// As text.
+    pub fn text(at: Timestamp) -> String {
+        format!("{at:.3}")
+    }
+
+    pub(super) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{at:.3}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+
+    pub(super) mod option {
+        use jiff::Timestamp;
+        use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+        // Serde hands over `&Option<T>`.
+        #[expect(clippy::ref_option)]
+        pub(in super::super) fn serialize<S: Serializer>(
+            at: &Option<Timestamp>,
+            to: S,
+        ) -> Result<S::Ok, S::Error> {
+            match at {
+                Some(at) => super::serialize(at, to),
+                None => to.serialize_none(),
+            }
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            from: D,
+        ) -> Result<Option<Timestamp>, D::Error> {
+            Option::<String>::deserialize(from)?
+                .map(|text| text.parse().map_err(D::Error::custom))
+                .transpose()
+        }
+    }
+}
