@@ -20,28 +20,28 @@
 
 // `unsafe` lives in `process` alone.
 #[forbid(unsafe_code)]
-pub mod ayl;
+pub mod names;
 #[forbid(unsafe_code)]
 pub mod beanstalk;
 #[forbid(unsafe_code)]
+pub mod ayl;
+#[forbid(unsafe_code)]
+pub mod schedule;
+#[forbid(unsafe_code)]
 pub mod config;
-#[forbid(unsafe_code)]
-pub mod lifecycle;
-#[forbid(unsafe_code)]
-pub mod names;
 #[forbid(unsafe_code)]
 pub mod plan;
 #[forbid(unsafe_code)]
-pub mod schedule;
+pub mod lifecycle;
 
-#[forbid(unsafe_code)]
-pub mod cli;
-#[forbid(unsafe_code)]
-pub mod control;
+pub mod process;
 #[forbid(unsafe_code)]
 pub mod logs;
-pub mod process;
 #[forbid(unsafe_code)]
 pub mod queue;
 #[forbid(unsafe_code)]
+pub mod control;
+#[forbid(unsafe_code)]
 pub mod supervisor;
+#[forbid(unsafe_code)]
+pub mod cli;
