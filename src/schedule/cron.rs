@@ -1,0 +1,143 @@
+//! A cron expression in a time zone.
+
+use std::str::FromStr;
+
+use croner::parser::{CronParser, Seconds, Year};
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use thiserror::Error;
+
+/// Why a text is not a cron expression.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CronError {
+    /// It does not follow the syntax.
+    #[error("{text:?} is not a cron expression: {reason}")]
+    Syntax {
+        /// The text.
+        text: String,
+        /// What the parser says of it.
+        reason: String,
+    },
+    /// It is well formed, and no day is ever like that.
+    #[error("{0:?} is never due: there is no such date")]
+    Impossible(String),
+}
+
+/// A cron expression: five fields, or six with seconds first; names, ranges,
+/// steps, `L`, `#`, `W` and the nicknames `@daily`, `@hourly`, ….
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cron {
+    pattern: croner::Cron,
+    text: String,
+    /// Due in every hour of the day: follows elapsed time, not the wall clock.
+    hourly: bool,
+}
+
+impl Cron {
+    /// The next instant strictly after `after` that is due on the wall clocks of `zone`.
+    ///
+    /// `None` where the calendar ends.
+    pub fn next(&self, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
+        if self.hourly { self.next_elapsed(zone, after) } else { self.next_on_the_wall(zone, after) }
+    }
+
+    /// Every stretch between two changes of the zone's offset is a plain line of time.
+    fn next_elapsed(&self, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
+        let mut from = after;
+        let mut inclusive = false;
+        loop {
+            let offset = zone.to_offset(from);
+            let end = zone.following(from).find(|t| t.offset() != offset).map(|t| t.timestamp());
+            let due = offset.to_timestamp(self.match_from(offset.to_datetime(from), inclusive)?).ok()?;
+            match end {
+                Some(end) if due >= end => (from, inclusive) = (end, true),
+                _ => return Some(due),
+            }
+        }
+    }
+
+    /// Wall times in their order, each at its one instant; the order is kept,
+    /// since in a fold only the first pass counts.
+    fn next_on_the_wall(&self, zone: &TimeZone, after: Timestamp) -> Option<Timestamp> {
+        let now = zone.to_datetime(after);
+        // Near a change of the offset the wall may show later (after the first pass)
+        // or earlier times (before a gap's end) than what was due already.
+        let mut wall = match largest_change_near(zone, after) {
+            Some(change) => now.checked_sub(change).ok()?,
+            None => now,
+        };
+        let mut inclusive = false;
+        loop {
+            wall = self.match_from(wall, inclusive)?;
+            inclusive = false;
+            let due = first_instant(zone, wall)?;
+            if due > after {
+                return Some(due);
+            }
+        }
+    }
+
+    /// The first matching wall time after `wall`, or at it when `inclusive`.
+    fn match_from(&self, wall: DateTime, inclusive: bool) -> Option<DateTime> {
+        // croner resolves gaps and folds by rules of its own: it is only asked about
+        // UTC, where there are none.
+        let start = wall.to_zoned(TimeZone::UTC).ok()?;
+        self.pattern.find_next_occurrence(&start, inclusive).ok().map(|found| found.datetime())
+    }
+}
+
+/// The change of the offset that lies within a day of `at`, if there is one.
+///
+/// No zone has ever moved by more than a day (Apia left out all of 2011-12-30).
+fn largest_change_near(zone: &TimeZone, at: Timestamp) -> Option<SignedDuration> {
+    let day = SignedDuration::from_hours(26);
+    let (from, to) = (at.checked_sub(day).ok()?, at.checked_add(day).ok()?);
+    let mut offset = zone.to_offset(from);
+    let mut largest = None;
+    for change in zone.following(from).take_while(|change| change.timestamp() <= to) {
+        let moved = offset.duration_until(change.offset()).abs();
+        offset = change.offset();
+        largest = largest.max(Some(moved).filter(|moved| !moved.is_zero()));
+    }
+    largest
+}
+
+/// The instant at which a wall time is due: its own; the first pass in a fold; the
+/// first instant after it in a gap.
+pub(super) fn first_instant(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
+    match zone.to_ambiguous_timestamp(wall).offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(wall).ok(),
+        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(wall).ok(),
+        AmbiguousOffset::Gap { after, .. } => {
+            // By the later offset the wall time lies before the change, by the earlier after it.
+            let before_change = after.to_timestamp(wall).ok()?;
+            zone.following(before_change).next().map(|change| change.timestamp())
+        }
+    }
+}
+
+impl FromStr for Cron {
+    type Err = CronError;
+
+    fn from_str(text: &str) -> Result<Self, CronError> {
+        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+        let pattern = parser
+            .parse(text)
+            .map_err(|error| CronError::Syntax { text: text.to_owned(), reason: error.to_string() })?;
+        let hourly = (0..24).all(|hour| pattern.pattern.hour_match(hour).unwrap_or(false));
+        let cron = Self { pattern, text: text.to_owned(), hourly };
+        // The Gregorian calendar repeats after 400 years; leap days come at the latest after 8.
+        let start = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
+        match cron.match_from(start, true) {
+            Some(found) if found < start.saturating_add(400.years()) => Ok(cron),
+            _ => Err(CronError::Impossible(cron.text)),
+        }
+    }
+}
+
+impl std::fmt::Display for Cron {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.text)
+    }
+}
