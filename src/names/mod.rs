@@ -14,10 +14,12 @@
 
 mod instance;
 mod selector;
+mod server;
 mod tube;
 mod word;
 
 pub use instance::{InstanceId, InstanceIdError};
 pub use selector::{Selector, SelectorError};
+pub use server::{ServerAddress, ServerAddressError};
 pub use tube::{Tube, TubeError};
 pub use word::{ApplicationName, DaemonName, NameError, Version};
