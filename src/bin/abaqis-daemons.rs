@@ -1,3 +1,7 @@
 //! The supervisor and its operator's commands.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    abaqis_daemons::cli::abaqis_daemons()
+}

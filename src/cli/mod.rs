@@ -1,1 +1,105 @@
-//! The commands of the four programs.
+//! The commands of the programs: one file each.
+//!
+//! ```text
+//!     arguments ─► clap types ─► ask (the supervisor) ─► screen, table, human ─► exit code
+//! ```
+
+mod ask;
+mod completions;
+mod events;
+pub mod exit;
+mod human;
+mod logs;
+mod man;
+mod operate;
+mod plan;
+mod reload;
+pub mod screen;
+mod signal;
+mod status;
+pub mod table;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::control::messages::Verb;
+use exit::{Error, Exit};
+
+/// Keeps the daemons of web applications running, and looks after their job queue
+#[derive(Debug, Parser)]
+#[command(name = "abaqis-daemons", version, arg_required_else_help = true, propagate_version = true)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What runs, what does not, and why
+    Status(status::Status),
+    /// Have instances running
+    Start(operate::Operate),
+    /// Have instances stopped, until they are started again or the host boots
+    Stop(operate::Operate),
+    /// Have new processes in the place of the old ones
+    Restart(operate::Operate),
+    /// Send a signal to instances
+    Signal(signal::SendSignal),
+    /// What a reload would do
+    Plan(plan::Plan),
+    /// Apply the configuration as it is now
+    Reload(reload::Reload),
+    /// What instances wrote
+    Logs(logs::Logs),
+    /// Every change of state, one line each
+    Events(events::Events),
+    /// Completions of the command line for a shell
+    Completions(completions::Completions),
+    /// Manual pages
+    Man(man::Man),
+}
+
+impl Command {
+    fn run(self) -> Result<Exit, Error> {
+        match self {
+            Self::Status(command) => command.run(),
+            Self::Start(command) => command.run(Verb::Start),
+            Self::Stop(command) => command.run(Verb::Stop),
+            Self::Restart(command) => command.run(Verb::Restart),
+            Self::Signal(command) => command.run(),
+            Self::Plan(command) => command.run(),
+            Self::Reload(command) => command.run(),
+            Self::Logs(command) => command.run(),
+            Self::Events(command) => command.run(),
+            Self::Completions(command) => command.run(Program::command()),
+            Self::Man(command) => command.run(Program::command()),
+        }
+    }
+}
+
+/// The program `abaqis-daemons`: runs what the command line asks for.
+pub fn abaqis_daemons() -> ExitCode {
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => {
+            // A closed standard error is nothing to report, and nowhere to report it.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
+        }
+    };
+    match program.command.run() {
+        Ok(exit) => exit.into(),
+        Err(error) if error.is_closed_pipe() => Exit::Success.into(),
+        Err(error) => {
+            say(&error.to_string());
+            error.exit().into()
+        }
+    }
+}
+
+/// Tells the operator, on standard error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "abaqis-daemons: {text}");
+}

@@ -144,6 +144,9 @@ pub enum PlannedAction {
 }
 
 impl PlannedAction {
+    /// Every action, in the order in which a summary counts them.
+    pub const ALL: [Self; 5] = [Self::Start, Self::Stop, Self::Replace, Self::Live, Self::Untouched];
+
     /// The word an operator reads.
     pub fn word(self) -> &'static str {
         match self {

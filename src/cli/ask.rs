@@ -1,0 +1,127 @@
+//! Asking the running supervisor, and waiting for it.
+
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::StreamExt;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::SIGINT;
+use signal_hook_tokio::Signals;
+
+use super::exit::{Error, Exit};
+use super::say;
+use crate::control::client::{Answer, Client};
+use crate::control::messages::{Request, Response};
+
+/// Which supervisor.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Supervisor {
+    /// Runtime directory of the supervisor
+    #[arg(
+        long = "runtime-dir",
+        value_name = "DIR",
+        env = "ABAQIS_RUNTIME_DIR",
+        default_value = "/run/abaqis-daemons",
+        hide_env_values = true
+    )]
+    runtime: PathBuf,
+}
+
+impl Supervisor {
+    /// Asks, hands each reply but the last to `each`, and returns what the last one says.
+    pub(crate) fn ask(
+        &self,
+        request: &Request,
+        mut each: impl FnMut(Response) -> Result<(), Error>,
+    ) -> Result<Option<String>, Error> {
+        block_on(async {
+            let mut answer = self.send(request).await?;
+            while let Some(response) = answer.next().await? {
+                match response {
+                    Response::Done { text } => return Ok(text),
+                    Response::Failed { kind, text } => return Err(Error::Failed { kind, text }),
+                    response => each(response)?,
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Asks for something that takes time; shows on a terminal how far it is. Ctrl-C ends
+    /// the waiting alone. `what` goes on then, in words: `the restart`.
+    pub(crate) fn wait(&self, request: &Request, what: &str) -> Result<Exit, Error> {
+        block_on(async {
+            let mut interrupts = Signals::new([SIGINT])?;
+            let mut answer = self.send(request).await?;
+            let progress = Progress::new();
+            loop {
+                tokio::select! {
+                    response = answer.next() => match response? {
+                        Some(Response::Progress { done, total, text }) => progress.show(done, total, &text),
+                        Some(Response::Failed { kind, text }) => {
+                            progress.end();
+                            return Err(Error::Failed { kind, text });
+                        }
+                        Some(Response::Done { text: Some(text) }) => {
+                            progress.end();
+                            say(&text);
+                        }
+                        Some(_) => {}
+                        None => return Ok(Exit::Success),
+                    },
+                    _ = interrupts.next() => {
+                        progress.end();
+                        say(&format!("no longer waiting; {what} goes on, `abaqis-daemons status` shows it"));
+                        return Ok(Exit::Interrupted);
+                    }
+                }
+            }
+        })
+    }
+
+    async fn send(&self, request: &Request) -> Result<Answer, Error> {
+        Ok(Client::connect(&self.runtime).await?.ask(request).await?)
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// The line on a terminal that says how far it is; nothing elsewhere.
+struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    fn new() -> Self {
+        if !stderr().is_terminal() {
+            return Self(None);
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            bar.set_style(style);
+        }
+        bar.set_message("waiting");
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(Some(bar))
+    }
+
+    fn show(&self, done: u32, total: u32, text: &str) {
+        if let Some(bar) = &self.0 {
+            bar.set_message(format!("{done} of {total} {text}"));
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

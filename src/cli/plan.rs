@@ -1,0 +1,84 @@
+//! `plan`: what `reload` would do, instance by instance.
+
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::ask::Supervisor;
+use super::exit::{Error, Exit};
+use super::screen::{Screen, Tone};
+use super::table::{Column, Fit, Row, Table};
+use crate::control::messages::{Request, Response};
+use crate::control::status::{PlannedAction, PlannedChange};
+
+/// The arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// Write a JSON object for each instance, one a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    supervisor: Supervisor,
+}
+
+impl Plan {
+    /// Runs the command.
+    pub(crate) fn run(&self) -> Result<Exit, Error> {
+        let mut screen = Screen::stdout();
+        let mut changes = Vec::new();
+        self.supervisor.ask(&Request::Plan, |response| {
+            if let Response::Change(change) = response {
+                changes.push(change);
+            }
+            Ok(())
+        })?;
+        if self.json {
+            for change in &changes {
+                serde_json::to_writer(&mut screen, change).map_err(io::Error::from)?;
+                screen.write_all(b"\n")?;
+            }
+        } else {
+            table(&mut screen, &changes)?;
+        }
+        screen.flush()?;
+        Ok(Exit::Success)
+    }
+}
+
+fn table(screen: &mut Screen<'_>, changes: &[PlannedChange]) -> io::Result<()> {
+    let mut table = Table::new([
+        Column { title: "INSTANCE", right: false, fit: Fit::Whole },
+        Column { title: "ACTION", right: false, fit: Fit::Whole },
+        Column { title: "REASON", right: false, fit: Fit::Cut },
+    ]);
+    for PlannedChange { instance, action, reason } in changes {
+        table.push(Row {
+            cells: vec![
+                (Tone::Plain, instance.to_string()),
+                (tone(*action), action.word().to_owned()),
+                (Tone::Plain, reason.clone()),
+            ],
+            notes: Vec::new(),
+        });
+    }
+    table.print(screen)?;
+    if screen.terminal().is_some() {
+        let counts = PlannedAction::ALL.iter().filter_map(|action| {
+            let count = changes.iter().filter(|change| change.action == *action).count();
+            (count > 0).then(|| format!("{count} {}", action.word()))
+        });
+        let counts: Vec<String> = counts.collect();
+        let summary = if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") };
+        screen.line(&[(Tone::Plain, &summary)])?;
+    }
+    Ok(())
+}
+
+fn tone(action: PlannedAction) -> Tone {
+    match action {
+        PlannedAction::Untouched => Tone::Faint,
+        PlannedAction::Start | PlannedAction::Live => Tone::Good,
+        PlannedAction::Replace => Tone::Moving,
+        PlannedAction::Stop => Tone::Bad,
+    }
+}

@@ -1,0 +1,27 @@
+//! `signal`: one signal to the main process of each instance.
+
+use clap::Args;
+
+use super::ask::Supervisor;
+use super::exit::{Error, Exit};
+use crate::control::messages::{Request, SignalName};
+use crate::names::Selector;
+
+/// The arguments of `signal`.
+#[derive(Debug, Args)]
+pub(crate) struct SendSignal {
+    /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
+    selector: Selector,
+    /// Its name, such as HUP or USR1, or its number
+    signal: SignalName,
+    #[command(flatten)]
+    supervisor: Supervisor,
+}
+
+impl SendSignal {
+    /// Runs the command.
+    pub(crate) fn run(&self) -> Result<Exit, Error> {
+        let request = Request::Signal { selector: self.selector.clone(), signal: self.signal };
+        self.supervisor.wait(&request, "what the signal began")
+    }
+}

@@ -1,0 +1,72 @@
+//! `status`: what runs, what does not, and why.
+
+mod render;
+mod watch;
+
+use std::io::Write;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::ask::Supervisor;
+use super::exit::{Error, Exit};
+use super::screen::Screen;
+use crate::control::messages::{Request, Response};
+use crate::control::status::InstanceStatus;
+use crate::names::Selector;
+
+/// The arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
+    #[arg(default_value = "all", hide_default_value = true)]
+    selector: Selector,
+    /// Write a JSON array, an object for each instance
+    #[arg(long, conflicts_with = "watch")]
+    json: bool,
+    /// Show it again every second, until q or Ctrl-C
+    #[arg(long, short)]
+    watch: bool,
+    #[command(flatten)]
+    supervisor: Supervisor,
+}
+
+impl Status {
+    /// Runs the command.
+    pub(crate) fn run(&self) -> Result<Exit, Error> {
+        let mut screen = Screen::stdout();
+        if self.watch {
+            return watch::run(&mut screen, || self.instances());
+        }
+        let instances = self.instances()?;
+        if self.json {
+            json(&mut screen, &instances)?;
+        } else {
+            render::table(&mut screen, &instances, Timestamp::now())?;
+        }
+        screen.flush()?;
+        Ok(Exit::Success)
+    }
+
+    fn instances(&self) -> Result<Vec<InstanceStatus>, Error> {
+        let mut instances = Vec::new();
+        self.supervisor.ask(&Request::Status { selector: self.selector.clone() }, |response| {
+            if let Response::Instance(instance) = response {
+                instances.push(*instance);
+            }
+            Ok(())
+        })?;
+        Ok(instances)
+    }
+}
+
+/// An array with a line for each, so that it can be read by jq and by grep.
+fn json(to: &mut impl Write, instances: &[InstanceStatus]) -> Result<(), Error> {
+    to.write_all(b"[")?;
+    for (i, instance) in instances.iter().enumerate() {
+        to.write_all(if i == 0 { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut *to, instance).map_err(std::io::Error::from)?;
+    }
+    to.write_all(if instances.is_empty() { b"]\n" } else { b"\n]\n" })?;
+    Ok(())
+}
