@@ -1,1 +1,9 @@
-//! The life of one instance: desired × actual state, backoff, start limit, stop ladder.
+//! The life of one instance.
+
+mod event;
+mod state;
+mod time;
+
+pub use event::{Exit, Notice, Phase, ProcessEvent, Run, Watchdog};
+pub use state::State;
+pub use time::Time;

@@ -1,1 +1,17 @@
-//! What is wanted of this host, and the ordered changes that lead there from what runs.
+//! From a configuration to processes: what is to run, and what has to change for it.
+//!
+//! ```text
+//!     Config ──┐
+//!              ├─ expand ─► Wanted ──┐
+//!     Found  ──┘                     ├─ diff ─► Plan: untouched, live, stop, replace, start
+//!                running: Wanted ────┘
+//! ```
+//!
+//! [`Release`] is the code, [`InstanceSpec`] one process of it. Pure: what is on the disk comes
+//! in as arguments.
+
+mod change;
+mod spec;
+
+pub use change::{Change, ChangeAction, Plan, Reason};
+pub use spec::{EnvFile, InstanceSpec, Release, Wanted};

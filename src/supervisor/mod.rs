@@ -1,1 +1,3 @@
-//! The supervisor: a core that decides and a driver that acts.
+//! Keeps what is configured running: [`core`] decides, the driver acts.
+
+pub mod core;

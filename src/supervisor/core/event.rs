@@ -1,0 +1,77 @@
+//! What the core hears.
+
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::{ProcessEvent, Run};
+use crate::names::Selector;
+use crate::plan::Wanted;
+
+/// The number of a request. Whoever asks chooses it, each time another; after an upgrade they go
+/// on above [`Core::last_request`](super::Core::last_request).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u64);
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// This is to run from now on, and nothing else.
+    Apply {
+        /// All of it.
+        wanted: Wanted,
+        /// Who is answered once every changed instance is up, gone or failed; `None`: nobody
+        /// waits for it.
+        request: Option<RequestId>,
+    },
+    /// An operator asks for something; answered with
+    /// [`Action::Answer`](super::Action::Answer).
+    Command {
+        /// Who asks.
+        request: RequestId,
+        /// For what.
+        command: Command,
+    },
+    /// Nobody waits for this answer any longer. What was asked for goes on.
+    Cancel {
+        /// The request.
+        request: RequestId,
+    },
+    /// News of a process; ignored if it is not the present one of its instance.
+    Process(Run, ProcessEvent),
+    /// Stop everything, in order, and be [`Finished`](super::Action::Finished). A second one is
+    /// a [`ShutdownNow`](Self::ShutdownNow).
+    Shutdown,
+    /// Kill everything at once.
+    ShutdownNow,
+    /// The deadline given by [`Core::next_deadline`](super::Core::next_deadline) has come. Other
+    /// events leave deadlines alone: tell what happened before what did not happen.
+    Tick,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// What to do.
+    pub verb: Verb,
+    /// With which instances.
+    pub selector: Selector,
+    /// `restart`: all together instead of one after the other; `stop`: without waiting for
+    /// dependants.
+    pub at_once: bool,
+    /// Answer when it is through; otherwise as soon as it is begun.
+    pub wait: bool,
+}
+
+/// What is done to instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Have it running; clears `failed` and an earlier stop.
+    Start,
+    /// Have it stopped, until it is started again.
+    Stop,
+    /// Have a new process in its place. One that an operator stopped stays so, unless it is
+    /// named as closely as the stop named it.
+    Restart,
+    /// Send this signal (by its number) to its main process.
+    Signal(i32),
+}
