@@ -9,6 +9,7 @@ mod completions;
 mod events;
 pub mod exit;
 mod human;
+mod live;
 mod logs;
 mod man;
 mod operate;
