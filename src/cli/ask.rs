@@ -12,6 +12,7 @@ use signal_hook_tokio::Signals;
 
 use super::exit::{Error, Exit};
 use super::say;
+use crate::control::RUNTIME_DIR;
 use crate::control::client::{Answer, Client};
 use crate::control::messages::{Request, Response};
 
@@ -23,7 +24,7 @@ pub(crate) struct Supervisor {
         long = "runtime-dir",
         value_name = "DIR",
         env = "ABAQIS_RUNTIME_DIR",
-        default_value = "/run/abaqis-daemons",
+        default_value = RUNTIME_DIR,
         hide_env_values = true
     )]
     runtime: PathBuf,

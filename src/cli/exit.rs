@@ -86,7 +86,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Client(error) => match error {
-                ClientError::NotRunning(_) | ClientError::Protocol { .. } | ClientError::Ended => {
+                ClientError::NotRunning { .. } | ClientError::Protocol { .. } | ClientError::Ended => {
                     Exit::Unavailable
                 }
                 ClientError::NotPermitted(_) => Exit::NotPermitted,

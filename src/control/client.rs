@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 
 use super::messages::{Hello, PROTOCOL, Refusal, Request, Response};
-use super::{MAX_REPLY, SOCKET};
+use super::{MAX_REPLY, RUNTIME_DIR, SOCKET};
 
 /// How long the supervisor may take to greet. It greets at once, however busy its daemons are.
 const GREETING: Duration = Duration::from_secs(5);
@@ -24,8 +24,13 @@ const GREETING: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// Nobody listens.
-    #[error("the supervisor is not running (no {path}): systemctl start abaqis-daemons", path = .0.display())]
-    NotRunning(PathBuf),
+    #[error("the supervisor is not running ({} {path}): {}", if *.left { "nobody listens at" } else { "no" }, hint(path), path = path.display())]
+    NotRunning {
+        /// The socket.
+        path: PathBuf,
+        /// It is there: a killed supervisor left it.
+        left: bool,
+    },
     /// The system does not let this user near the socket.
     #[error("{path}: not permitted: be root, the supervisor's user, or a member of the group abaqis", path = .0.display())]
     NotPermitted(PathBuf),
@@ -179,11 +184,21 @@ async fn line<T: DeserializeOwned>(
     }
 }
 
+/// What to do about a supervisor that is not running.
+fn hint(socket: &Path) -> &'static str {
+    if socket.parent() == Some(Path::new(RUNTIME_DIR)) {
+        "systemctl start abaqis-daemons"
+    } else {
+        "start it with `abaqis-daemons run`, or set ABAQIS_RUNTIME_DIR to where it runs"
+    }
+}
+
 fn not_connected(path: PathBuf, source: io::Error) -> ClientError {
     match source.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused | io::ErrorKind::NotADirectory => {
-            ClientError::NotRunning(path)
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            ClientError::NotRunning { path, left: false }
         }
+        io::ErrorKind::ConnectionRefused => ClientError::NotRunning { path, left: true },
         io::ErrorKind::PermissionDenied => ClientError::NotPermitted(path),
         // Its queue of connections is full: it hangs.
         io::ErrorKind::WouldBlock => ClientError::Silent { path },

@@ -21,6 +21,9 @@ pub mod messages;
 pub mod server;
 pub mod status;
 
+/// The runtime directory of the service.
+pub const RUNTIME_DIR: &str = "/run/abaqis-daemons";
+
 /// The socket's name in the runtime directory.
 pub const SOCKET: &str = "control.sock";
 

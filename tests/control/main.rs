@@ -1,0 +1,6 @@
+//! The control socket, with a supervisor that only answers.
+
+mod fake;
+mod hostile;
+mod peers;
+mod serving;
