@@ -9,7 +9,7 @@ use super::exit::{Error, Exit};
 use super::screen::{Screen, Tone};
 use super::table::{Column, Fit, Row, Table};
 use crate::control::messages::{Request, Response};
-use crate::control::status::{PlannedAction, PlannedChange};
+use crate::control::status::{ChangeAction, PlannedChange};
 
 /// The arguments of `plan`.
 #[derive(Debug, Args)]
@@ -55,7 +55,7 @@ fn table(screen: &mut Screen<'_>, changes: &[PlannedChange]) -> io::Result<()> {
         table.push(Row {
             cells: vec![
                 (Tone::Plain, instance.to_string()),
-                (tone(*action), action.word().to_owned()),
+                (tone(*action), word(*action).to_owned()),
                 (Tone::Plain, reason.clone()),
             ],
             notes: Vec::new(),
@@ -63,9 +63,9 @@ fn table(screen: &mut Screen<'_>, changes: &[PlannedChange]) -> io::Result<()> {
     }
     table.print(screen)?;
     if screen.terminal().is_some() {
-        let counts = PlannedAction::ALL.iter().filter_map(|action| {
+        let counts = SUMMED.iter().filter_map(|action| {
             let count = changes.iter().filter(|change| change.action == *action).count();
-            (count > 0).then(|| format!("{count} {}", action.word()))
+            (count > 0).then(|| format!("{count} {}", word(*action)))
         });
         let counts: Vec<String> = counts.collect();
         let summary = if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") };
@@ -74,11 +74,30 @@ fn table(screen: &mut Screen<'_>, changes: &[PlannedChange]) -> io::Result<()> {
     Ok(())
 }
 
-fn tone(action: PlannedAction) -> Tone {
+/// In the order of the summary.
+const SUMMED: [ChangeAction; 5] = [
+    ChangeAction::Start,
+    ChangeAction::Stop,
+    ChangeAction::Replace,
+    ChangeAction::Live,
+    ChangeAction::Untouched,
+];
+
+fn word(action: ChangeAction) -> &'static str {
     match action {
-        PlannedAction::Untouched => Tone::Faint,
-        PlannedAction::Start | PlannedAction::Live => Tone::Good,
-        PlannedAction::Replace => Tone::Moving,
-        PlannedAction::Stop => Tone::Bad,
+        ChangeAction::Untouched => "untouched",
+        ChangeAction::Live => "live",
+        ChangeAction::Stop => "stop",
+        ChangeAction::Replace => "replace",
+        ChangeAction::Start => "start",
+    }
+}
+
+fn tone(action: ChangeAction) -> Tone {
+    match action {
+        ChangeAction::Untouched => Tone::Faint,
+        ChangeAction::Start | ChangeAction::Live => Tone::Good,
+        ChangeAction::Replace => Tone::Moving,
+        ChangeAction::Stop => Tone::Bad,
     }
 }

@@ -4,7 +4,8 @@ use clap::Args;
 
 use super::ask::Supervisor;
 use super::exit::{Error, Exit};
-use crate::control::messages::{Request, SignalName};
+use crate::config::Signal;
+use crate::control::messages::Request;
 use crate::names::Selector;
 
 /// The arguments of `signal`.
@@ -12,8 +13,8 @@ use crate::names::Selector;
 pub(crate) struct SendSignal {
     /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
     selector: Selector,
-    /// Its name, such as HUP or USR1, or its number
-    signal: SignalName,
+    /// Its name: HUP, USR1, TERM, …
+    signal: Signal,
     #[command(flatten)]
     supervisor: Supervisor,
 }

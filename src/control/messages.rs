@@ -5,12 +5,12 @@
 //! its version, so that a newer program and an older supervisor can say what is the matter.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::status::{Event, InstanceStatus, LogSource, PlannedChange};
+use crate::config::Signal;
 use crate::names::{InstanceId, Selector};
 
 /// The protocol this code speaks.
@@ -62,7 +62,7 @@ pub enum Request {
         /// Which.
         selector: Selector,
         /// What.
-        signal: SignalName,
+        signal: Signal,
     },
     /// What happened: a [`Response::Event`] each.
     Events {
@@ -256,55 +256,4 @@ fn nothing(selector: &Selector, near: &[String]) -> String {
         text.push_str(&near.join(", "));
     }
     text
-}
-
-/// A signal by its name: `HUP`, `SIGUSR1`, or its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SignalName(nix::sys::signal::Signal);
-
-/// Not a signal.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0:?} is no signal; write a name such as HUP or USR1, or a number from 1 to 31")]
-pub struct SignalError(String);
-
-impl SignalName {
-    /// The signal itself.
-    pub fn signal(self) -> nix::sys::signal::Signal {
-        self.0
-    }
-}
-
-impl FromStr for SignalName {
-    type Err = SignalError;
-
-    fn from_str(text: &str) -> Result<Self, SignalError> {
-        let number = text.parse::<i32>().ok().and_then(|n| n.try_into().ok());
-        let name = || {
-            let upper = text.to_ascii_uppercase();
-            let long = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
-            long.parse().ok()
-        };
-        number.or_else(name).map(Self).ok_or_else(|| SignalError(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for SignalName {
-    type Error = SignalError;
-
-    fn try_from(text: String) -> Result<Self, SignalError> {
-        text.parse()
-    }
-}
-
-impl From<SignalName> for String {
-    fn from(name: SignalName) -> String {
-        name.0.as_str().to_owned()
-    }
-}
-
-impl fmt::Display for SignalName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.0.as_str())
-    }
 }

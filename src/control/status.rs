@@ -1,71 +1,24 @@
 //! What the supervisor tells of its instances.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::lifecycle::State;
 use crate::names::{ApplicationName, DaemonName, InstanceId, Tube, Version};
+pub use crate::plan::ChangeAction;
 
-/// What an instance is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    /// Not running, as the operator asked.
-    Stopped,
-    /// Wanted, but something has to come first: the reason says what.
-    Waiting,
-    /// Its process is there and not yet ready.
-    Starting,
-    /// Its process runs and does not (or no longer) say that it is ready.
-    Running,
-    /// Up and doing its work.
-    Ready,
-    /// It ended and is started again when its time has come.
-    Backoff,
-    /// Told to stop; its group of processes is not empty yet.
-    Stopping,
-    /// Given up after too many failures.
-    Failed,
-    /// It ended and is not to be started again.
-    Completed,
-}
-
-impl State {
-    /// Every state, in the order in which a summary counts them.
-    pub const ALL: [Self; 9] = [
-        Self::Ready,
-        Self::Running,
-        Self::Starting,
-        Self::Waiting,
-        Self::Backoff,
-        Self::Stopping,
-        Self::Stopped,
-        Self::Completed,
-        Self::Failed,
-    ];
-
-    /// The word an operator reads.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Stopped => "stopped",
-            Self::Waiting => "waiting",
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Ready => "ready",
-            Self::Backoff => "backoff",
-            Self::Stopping => "stopping",
-            Self::Failed => "failed",
-            Self::Completed => "completed",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.word())
-    }
-}
+/// Every state, in the order in which a summary counts them: `12 ready, 1 failed`.
+pub const SUMMED: [State; 9] = [
+    State::Ready,
+    State::Running,
+    State::Starting,
+    State::Waiting,
+    State::Backoff,
+    State::Stopping,
+    State::Stopped,
+    State::Completed,
+    State::Failed,
+];
 
 /// One instance, as `status` shows it. The order of the fields is that of `status --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,46 +80,14 @@ pub struct Event {
     pub reason: Option<String>,
 }
 
-/// What a reload would do, or does, to an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PlannedAction {
-    /// Keeps its pid: nothing about it changed.
-    Untouched,
-    /// New.
-    Start,
-    /// No longer wanted.
-    Stop,
-    /// What the process is changed: a new one takes its place.
-    Replace,
-    /// Keeps its pid: only how it is looked after changes.
-    Live,
-}
-
-impl PlannedAction {
-    /// Every action, in the order in which a summary counts them.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Stop, Self::Replace, Self::Live, Self::Untouched];
-
-    /// The word an operator reads.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Untouched => "untouched",
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Replace => "replace",
-            Self::Live => "live",
-        }
-    }
-}
-
 /// One line of `plan`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedChange {
     /// Which instance.
     pub instance: InstanceId,
     /// What happens to it.
-    pub action: PlannedAction,
-    /// Why: `command changed`, `count 4 -> 2`.
+    pub action: ChangeAction,
+    /// Why: `command changed`, `count 4 -> 2`; empty for an untouched one.
     pub reason: String,
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use abaqis_daemons::control::access::{Access, Level, Peer};
-use abaqis_daemons::control::messages::{Operation, Refusal, Request, SignalName, Verb};
+use abaqis_daemons::control::messages::{Operation, Refusal, Request, Verb};
 use abaqis_daemons::names::Selector;
 
 use crate::fake::{Fake, status};
@@ -39,7 +39,7 @@ fn the_kernel_s_word_decides_how_much_a_peer_may_do() {
 fn a_member_may_look_and_restart() {
     let access = Access { owner: OWNER, group: Some(GROUP) };
     let member = peer(8, GROUP, &[]);
-    let hup: SignalName = "HUP".parse().unwrap();
+    let hup = "HUP".parse().unwrap();
     let all = Selector::All;
     let allowed = [
         status(),

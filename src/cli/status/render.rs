@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::cli::human::{age, bytes};
 use crate::cli::screen::{Screen, Tone};
 use crate::cli::table::{Cell, Column, Fit, Row, Table, fold, note_width};
-use crate::control::status::{InstanceStatus, State, rfc3339};
+use crate::control::status::{InstanceStatus, SUMMED, State, rfc3339};
 
 /// A reason has at most so many lines on a terminal: enough for an error and where it comes from.
 const REASON_LINES: usize = 8;
@@ -132,7 +132,7 @@ fn doing(instance: &InstanceStatus, now: Timestamp) -> Option<String> {
 /// `12 ready, 1 failed`.
 fn summary(screen: &mut Screen<'_>, instances: &[InstanceStatus]) -> io::Result<()> {
     let mut pieces = Vec::new();
-    for state in State::ALL {
+    for state in SUMMED {
         let count = instances.iter().filter(|instance| instance.state == state).count();
         if count > 0 {
             let comma = if pieces.is_empty() { "" } else { ", " };
