@@ -44,9 +44,14 @@ impl Conversation {
         Ok(Some((asked, reply)))
     }
 
-    /// The commands without a reply, oldest first.
-    pub fn pending(&self) -> impl ExactSizeIterator<Item = Verb> + '_ {
-        self.asked.iter().copied()
+    /// The oldest command without a reply.
+    pub fn oldest(&self) -> Option<Verb> {
+        self.asked.front().copied()
+    }
+
+    /// How many commands have no reply yet.
+    pub fn pending(&self) -> usize {
+        self.asked.len()
     }
 
     /// How many bytes are wanting at least for the next reply: a hint for reading.

@@ -1,0 +1,273 @@
+//! One server: connect, ask, and connect again.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::backoff::Backoff;
+use super::connection::{Connection, Fault};
+use super::error::Error;
+use super::options::Options;
+use super::stream;
+use crate::beanstalk::{Command, Job, Malformed, Refusal, Reply, Verb};
+use crate::names::{ServerAddress, Tube};
+
+/// A client of one server. The module's head says what holds for every call; the calls
+/// themselves are in `calls.rs` and `pipeline.rs`.
+pub struct Client {
+    server: ServerAddress,
+    options: Options,
+    connection: Option<Connection>,
+    /// Counts the connections made.
+    session: u64,
+    backoff: Backoff,
+    /// When the next attempt to connect may be made; `None`: at once.
+    not_before: Option<Instant>,
+    /// Whether this connection answered a call, so that the backoff may begin anew.
+    proven: bool,
+    /// Jobs that arrived for reserves whose futures were dropped.
+    kept: VecDeque<Job>,
+}
+
+impl Client {
+    /// A client that connects at its first call.
+    pub fn new(server: ServerAddress, mut options: Options) -> Self {
+        if options.watched.is_empty() {
+            options.watched.insert(Tube::default());
+        }
+        let backoff = Backoff::new(options.backoff_initial, options.backoff_max, options.seed);
+        Self {
+            server,
+            options,
+            connection: None,
+            session: 0,
+            backoff,
+            not_before: None,
+            proven: false,
+            kept: VecDeque::new(),
+        }
+    }
+
+    /// A client that is connected.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`]
+    pub async fn connect(server: ServerAddress, options: Options) -> Result<Self, Error> {
+        let mut client = Self::new(server, options);
+        client.settle().await?;
+        Ok(client)
+    }
+
+    /// Which server this is.
+    pub fn server(&self) -> &ServerAddress {
+        &self.server
+    }
+
+    /// How it behaves, with the tubes now used and watched.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Which connection this is, counted from 1; 0 before the first. A reservation lives
+    /// no longer than the connection it was made on.
+    pub fn session(&self) -> u64 {
+        self.session
+    }
+
+    /// Whether there is a connection, as far as is known.
+    pub fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// When the next call will try to connect, if it has to wait for that.
+    pub fn not_before(&self) -> Option<Instant> {
+        self.not_before.filter(|_| self.connection.is_none())
+    }
+
+    /// Closes the connection. The server makes what was reserved on it ready at once; the
+    /// next call connects again without waiting.
+    pub fn disconnect(&mut self) {
+        self.connection = None;
+        self.not_before = None;
+        self.kept.clear();
+    }
+
+    pub(super) fn open_connection(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
+    }
+
+    pub(super) fn options_mut(&mut self) -> &mut Options {
+        &mut self.options
+    }
+
+    pub(super) fn kept(&mut self) -> &mut VecDeque<Job> {
+        &mut self.kept
+    }
+
+    /// Sends a command and returns its reply; a refusal is an error.
+    pub(super) async fn call(&mut self, command: &Command<'_>) -> Result<Reply, Error> {
+        let connection = self.settle().await?;
+        connection.ask(command)?;
+        self.finish(command.verb(), Some(self.options.reply_timeout)).await
+    }
+
+    /// Waits for the reply to the oldest command, `verb`, for no longer than `patience`.
+    pub(super) async fn finish(&mut self, verb: Verb, patience: Option<Duration>) -> Result<Reply, Error> {
+        let Some(connection) = &mut self.connection else {
+            return Err(self.fault(verb, Fault::Io(io::ErrorKind::NotConnected.into())));
+        };
+        match connection.answer(patience).await {
+            Ok((verb, Reply::Refused(refusal))) => Err(self.refused(verb, refusal)),
+            Ok((_, reply)) => {
+                self.prove();
+                Ok(reply)
+            }
+            Err(fault) => Err(self.fault(verb, fault)),
+        }
+    }
+
+    /// A connection on which no reply is due.
+    pub(super) async fn settle(&mut self) -> Result<&mut Connection, Error> {
+        if let Some(Verb::Reserve | Verb::ReserveWithTimeout) = self.stale().await? {
+            return Err(Error::Reserving(self.server.clone()));
+        }
+        self.connected().await
+    }
+
+    /// A connection; one that turns out to be broken before anything is sent is replaced.
+    pub(super) async fn connected(&mut self) -> Result<&mut Connection, Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.open().await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Takes the replies to calls that were dropped off the connection, up to a reserve
+    /// that may still wait, and returns that.
+    pub(super) async fn stale(&mut self) -> Result<Option<Verb>, Error> {
+        loop {
+            let Some(connection) = &mut self.connection else { return Ok(None) };
+            // What has come by itself: an end, mostly, while the client was idle.
+            if let Some(Err(_)) = connection.turn(None).now_or_never() {
+                self.drop_connection();
+                return Ok(None);
+            }
+            let step = match connection.oldest() {
+                Some(verb @ (Verb::Reserve | Verb::ReserveWithTimeout)) => match connection.arrived() {
+                    Ok(None) => return Ok(Some(verb)),
+                    step => step,
+                },
+                Some(_) => connection.answer(Some(self.options.reply_timeout)).await.map(Some),
+                None => connection.arrived(),
+            };
+            match step {
+                Ok(Some((_, Reply::Reserved(job)))) => self.kept.push_back(job),
+                Ok(Some((verb, Reply::Refused(refusal)))) if refusal.casts_doubt(verb) => {
+                    self.drop_connection();
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(None),
+                Err(_) => self.drop_connection(),
+            }
+        }
+    }
+
+    /// One attempt to connect, once the backoff allows it.
+    async fn open(&mut self) -> Result<Connection, Error> {
+        if let Some(at) = self.not_before {
+            sleep_until(at).await;
+        }
+        let attempt = timeout(self.options.connect_timeout, self.attempt()).await.unwrap_or_else(|_| {
+            let text = format!("no connection within {} s", self.options.connect_timeout.as_secs_f32());
+            Err(Fault::Io(io::Error::new(io::ErrorKind::TimedOut, text)))
+        });
+        match attempt {
+            Ok(connection) => {
+                self.session += 1;
+                self.proven = false;
+                Ok(connection)
+            }
+            Err(fault) => {
+                self.drop_connection();
+                Err(self.unreachable(fault))
+            }
+        }
+    }
+
+    /// Connects and chooses the tubes.
+    async fn attempt(&self) -> Result<Connection, Fault> {
+        let stream = stream::connect(&self.server, self.options.keep_alive).await.map_err(Fault::Io)?;
+        let mut connection = Connection::new(stream, self.options.max_body);
+        let default = Tube::default();
+        let mut commands: Vec<Command<'_>> = Vec::new();
+        if self.options.used != default {
+            commands.push(Command::Use(&self.options.used));
+        }
+        commands.extend(self.options.watched.iter().filter(|tube| **tube != default).map(Command::Watch));
+        if !self.options.watched.contains(&default) {
+            commands.push(Command::Ignore(&default));
+        }
+        for command in &commands {
+            connection.ask(command).map_err(|invalid| Fault::Io(io::Error::other(invalid)))?;
+        }
+        for _ in &commands {
+            if let (verb, Reply::Refused(refusal)) = connection.answer(None).await? {
+                let text = format!("the server refused `{}`: {refusal}", verb.word());
+                return Err(Fault::Io(io::Error::other(text)));
+            }
+        }
+        Ok(connection)
+    }
+
+    /// A reply came: the next connection need not wait long.
+    pub(super) fn prove(&mut self) {
+        if !self.proven {
+            self.proven = true;
+            self.backoff.reset();
+        }
+    }
+
+    /// The error for a refusal; the connection is closed where it casts doubt.
+    pub(super) fn refused(&mut self, verb: Verb, refusal: Refusal) -> Error {
+        if refusal.casts_doubt(verb) {
+            self.drop_connection();
+        }
+        Error::Refused { server: self.server.clone(), verb, refusal }
+    }
+
+    /// The error for a connection that broke while `verb` was the oldest command.
+    pub(super) fn fault(&mut self, verb: Verb, fault: Fault) -> Error {
+        let sent = self.connection.as_ref().is_some_and(|connection| connection.sent() > 0);
+        self.drop_connection();
+        let server = self.server.clone();
+        match fault {
+            fault if !sent => self.unreachable(fault),
+            Fault::Malformed(source) => Error::Malformed { server, verb: Some(verb), source },
+            Fault::Io(source) if verb == Verb::Put => Error::Uncertain { server, source },
+            Fault::Io(source) => Error::Lost { server, verb, source },
+        }
+    }
+
+    /// The error for a reply that fits no branch of its call; the connection is closed.
+    pub(super) fn mismatch(&mut self, asked: Verb, reply: &Reply) -> Error {
+        self.fault(asked, Fault::Malformed(Malformed::Mismatch { asked, reply: reply.word() }))
+    }
+
+    fn unreachable(&self, fault: Fault) -> Error {
+        let source = match fault {
+            Fault::Io(source) => source,
+            Fault::Malformed(malformed) => io::Error::new(io::ErrorKind::InvalidData, malformed),
+        };
+        Error::Unreachable { server: self.server.clone(), source }
+    }
+
+    fn drop_connection(&mut self) {
+        self.connection = None;
+        self.kept.clear();
+        self.not_before = Some(Instant::now() + self.backoff.wait());
+    }
+}
