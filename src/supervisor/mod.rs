@@ -1,3 +1,6 @@
 //! Keeps what is configured running: [`core`] decides, the driver acts.
 
 pub mod core;
+pub mod files;
+pub mod path;
+pub mod sources;
