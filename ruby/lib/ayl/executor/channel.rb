@@ -1,0 +1,106 @@
+# frozen_string_literal: true
+
+require "fcntl"
+require "io/wait"
+require "json"
+require "socket"
+
+module Ayl
+  module Executor
+    # The executor's end of the protocol (docs/executor.md): frames of four bytes of length and JSON.
+    #
+    # The socket is moved to a high number, out of the way of what jobs do with low ones, and is close-on-exec.
+    class Channel
+      # The longest frame that is read or written, in bytes.
+      LIMIT = 16 * 1024 * 1024
+
+      # From this number on the socket is put. Where fewer descriptors are allowed it stays where it was.
+      OUT_OF_THE_WAY = 100
+
+      # Linux's numbers, which Ruby's Fcntl does not know.
+      F_DUPFD_CLOEXEC = 1030
+      F_SETOWN = 8
+      F_SETSIG = 10
+      O_ASYNC = 0o20000
+
+      # The other side broke the protocol, or is not the other side at all.
+      class Violation < StandardError; end
+
+      # Takes over descriptor number `number`; nobody else may use or close it afterwards.
+      def self.take(number)
+        given = IO.for_fd(number, autoclose: false)
+        moved = given.fcntl(F_DUPFD_CLOEXEC, OUT_OF_THE_WAY)
+        IO.for_fd(number).close
+        new(UNIXSocket.for_fd(moved))
+      rescue Errno::EINVAL, Errno::EMFILE
+        new(UNIXSocket.for_fd(number))
+      end
+
+      def initialize(socket)
+        @socket = socket
+        @socket.close_on_exec = true
+        @flags = @socket.fcntl(Fcntl::F_GETFL)
+        @owner = nil
+      end
+
+      # The next frame as a Hash, or nil at the end.
+      def read
+        head = @socket.read(4)
+        return nil if head.nil?
+        raise Violation, "the end came inside a frame" if head.bytesize < 4
+
+        length = head.unpack1("N")
+        raise Violation, "a frame of #{length} bytes" unless length.between?(2, LIMIT)
+
+        text = @socket.read(length)
+        raise Violation, "the end came inside a frame" if text.nil? || text.bytesize < length
+
+        decode(text)
+      rescue Errno::ECONNRESET
+        nil
+      end
+
+      # Writes one frame with one system call.
+      def write(frame)
+        json = JSON.generate(frame).b
+        @socket.write([json.bytesize].pack("N") << json)
+      end
+
+      # The kernel kills this process if the other side goes away before the block is done. It needs no help
+      # from Ruby for that, so that no job can be in its way. See docs/executor.md, "Signals, and the end".
+      def mortal
+        arm
+        yield
+      ensure
+        # Not in what the block has forked: the flag belongs to the socket, and so to both.
+        @socket.fcntl(Fcntl::F_SETFL, @flags) if @owner == Process.pid && !@socket.closed?
+      end
+
+      def close
+        @socket.close unless @socket.closed?
+      end
+
+      private
+
+      def arm
+        unless @owner
+          @owner = Process.pid
+          @socket.fcntl(F_SETOWN, @owner)
+          @socket.fcntl(F_SETSIG, Signal.list.fetch("KILL"))
+        end
+        @socket.fcntl(Fcntl::F_SETFL, @flags | O_ASYNC)
+        # It may have gone before we asked to be told.
+        exit!(70) if @socket.wait_readable(0)
+      end
+
+      def decode(text)
+        frame = JSON.parse(text.force_encoding(Encoding::UTF_8))
+        raise Violation, "a frame that is no object" unless frame.is_a?(Hash)
+
+        frame
+      rescue JSON::ParserError => e
+        raise Violation, "a frame that is not JSON: #{e.message[0, 200]}"
+      end
+    end
+  end
+end
