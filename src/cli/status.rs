@@ -1,6 +1,8 @@
 //! `status`: what runs, what does not, and why.
 
 mod render;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::io::Write;

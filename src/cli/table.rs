@@ -160,3 +160,31 @@ pub fn fold(text: &str, width: usize, most: usize) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_folded_between_words() {
+        assert_eq!(fold("one two three", 7, 9), ["one two", "three"]);
+        assert_eq!(fold("one two three", 8, 9), ["one two", "three"]);
+        assert_eq!(fold("abcdefghij", 4, 9), ["abcd", "efgh", "ij"]);
+        assert_eq!(fold("a\n\nb\n", 4, 9), ["a", "", "b"]);
+        assert_eq!(fold("a\nb\nc\nd", 4, 3), ["a", "b", "… 2 lines more"]);
+    }
+
+    proptest! {
+        #[test]
+        fn folding_loses_nothing_but_blanks(text in "[a-zä ]{0,200}", width in 1_usize..40) {
+            let lines = fold(&text, width, usize::MAX);
+            for line in &lines {
+                prop_assert!(line.chars().count() <= width);
+            }
+            let without_blanks = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(without_blanks(&lines.concat()), without_blanks(&text));
+        }
+    }
+}

@@ -22,7 +22,7 @@ const fn column(title: &'static str, right: bool, fit: Fit) -> Column {
 
 /// Prints `instances` as they are at `now`, and on a terminal how many are in which state.
 pub(super) fn table(screen: &mut Screen<'_>, instances: &[InstanceStatus], now: Timestamp) -> io::Result<()> {
-    let Some(size) = screen.terminal() else { return plain(screen, instances) };
+    let Some(size) = screen.terminal() else { return plain(screen, instances, now) };
     let mut table = Table::new([
         column("INSTANCE", false, Fit::Cut),
         column("STATE", false, Fit::Whole),
@@ -65,7 +65,7 @@ fn cells(instance: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
 }
 
 /// One line each, everything whole.
-fn plain(screen: &mut Screen<'_>, instances: &[InstanceStatus]) -> io::Result<()> {
+fn plain(screen: &mut Screen<'_>, instances: &[InstanceStatus], now: Timestamp) -> io::Result<()> {
     let mut table = Table::new([
         column("INSTANCE", false, Fit::Whole),
         column("STATE", false, Fit::Whole),
@@ -78,7 +78,7 @@ fn plain(screen: &mut Screen<'_>, instances: &[InstanceStatus]) -> io::Result<()
         column("REASON", false, Fit::Whole),
     ]);
     for instance in instances {
-        let said = reason(instance).or_else(|| instance.status.clone());
+        let said = reason(instance).or_else(|| doing(instance, now));
         table.push(Row {
             cells: vec![
                 (Tone::Plain, instance.instance.to_string()),
