@@ -1,7 +1,6 @@
 //! Asking the running supervisor, and waiting for it.
 
 use std::io::{IsTerminal, stderr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,23 +10,16 @@ use signal_hook::consts::SIGINT;
 use signal_hook_tokio::Signals;
 
 use super::exit::{Error, Exit};
+use super::place::RuntimeDir;
 use super::say;
-use crate::control::RUNTIME_DIR;
 use crate::control::client::{Answer, Client};
 use crate::control::messages::{Request, Response};
 
 /// Which supervisor.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Supervisor {
-    /// Runtime directory of the supervisor
-    #[arg(
-        long = "runtime-dir",
-        value_name = "DIR",
-        env = "ABAQIS_RUNTIME_DIR",
-        default_value = RUNTIME_DIR,
-        hide_env_values = true
-    )]
-    runtime: PathBuf,
+    #[command(flatten)]
+    runtime: RuntimeDir,
 }
 
 impl Supervisor {
@@ -83,7 +75,7 @@ impl Supervisor {
     }
 
     async fn send(&self, request: &Request) -> Result<Answer, Error> {
-        Ok(Client::connect(&self.runtime).await?.ask(request).await?)
+        Ok(Client::connect(&self.runtime.path()).await?.ask(request).await?)
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::ask::Supervisor;
 use super::exit::{Error, Exit};
+use super::json;
 use super::screen::{Screen, Tone};
 use crate::control::messages::{Request, Response};
 use crate::control::status::{Event, rfc3339};
@@ -41,8 +42,7 @@ impl Events {
         self.supervisor.ask(&request, |response| {
             let Response::Event(event) = response else { return Ok(()) };
             if self.json {
-                serde_json::to_writer(&mut screen, &event).map_err(io::Error::from)?;
-                screen.write_all(b"\n")?;
+                json::line(&mut screen, &event)?;
             } else {
                 line(&mut screen, &event, &zone)?;
             }

@@ -9,10 +9,12 @@ mod completions;
 mod events;
 pub mod exit;
 mod human;
+mod json;
 mod live;
 mod logs;
 mod man;
 mod operate;
+pub mod place;
 mod plan;
 mod reload;
 pub mod screen;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::control::messages::Verb;
+use crate::control::messages::{FailureKind, Verb};
 use exit::{Error, Exit};
 
 /// Keeps the daemons of web applications running, and looks after their job queue
@@ -94,13 +96,22 @@ pub fn abaqis_daemons() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if error.is_closed_pipe() => Exit::Success.into(),
         Err(error) => {
-            say(&error.to_string());
+            match &error {
+                // Problems of a file begin with its name and their place, for editors to find.
+                Error::Failed { kind: FailureKind::Configuration, text } => say_plain(text),
+                error => say(&error.to_string()),
+            }
             error.exit().into()
         }
     }
 }
 
 /// Tells the operator, on standard error.
+fn say_plain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+}
+
+/// Tells the operator who speaks, on standard error.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "abaqis-daemons: {text}");
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::ask::Supervisor;
 use super::exit::{Error, Exit};
+use super::json;
 use super::screen::{Screen, Tone};
 use super::table::{Column, Fit, Row, Table};
 use crate::control::messages::{Request, Response};
@@ -14,7 +15,7 @@ use crate::control::status::{ChangeAction, PlannedChange};
 /// The arguments of `plan`.
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
-    /// Write a JSON object for each instance, one a line
+    /// Write a JSON array, an object for each instance
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -33,10 +34,7 @@ impl Plan {
             Ok(())
         })?;
         if self.json {
-            for change in &changes {
-                serde_json::to_writer(&mut screen, change).map_err(io::Error::from)?;
-                screen.write_all(b"\n")?;
-            }
+            json::array(&mut screen, &changes)?;
         } else {
             table(&mut screen, &changes)?;
         }

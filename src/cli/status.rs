@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::ask::Supervisor;
 use super::exit::{Error, Exit};
+use super::json;
 use super::screen::Screen;
 use crate::control::messages::{Request, Response};
 use crate::control::status::InstanceStatus;
@@ -42,7 +43,7 @@ impl Status {
         }
         let instances = self.instances()?;
         if self.json {
-            json(&mut screen, &instances)?;
+            json::array(&mut screen, &instances)?;
         } else {
             render::table(&mut screen, &instances, Timestamp::now())?;
         }
@@ -60,15 +61,4 @@ impl Status {
         })?;
         Ok(instances)
     }
-}
-
-/// An array with a line for each, so that it can be read by jq and by grep.
-fn json(to: &mut impl Write, instances: &[InstanceStatus]) -> Result<(), Error> {
-    to.write_all(b"[")?;
-    for (i, instance) in instances.iter().enumerate() {
-        to.write_all(if i == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut *to, instance).map_err(std::io::Error::from)?;
-    }
-    to.write_all(if instances.is_empty() { b"]\n" } else { b"\n]\n" })?;
-    Ok(())
 }

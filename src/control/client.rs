@@ -205,3 +205,22 @@ fn not_connected(path: PathBuf, source: io::Error) -> ClientError {
         _ => ClientError::Io { path, source },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervisor_that_does_not_run_is_started_where_it_belongs() {
+        let text = |path: &str, left| ClientError::NotRunning { path: path.into(), left }.to_string();
+        assert_eq!(
+            text("/run/abaqis-daemons/control.sock", false),
+            "the supervisor is not running (no /run/abaqis-daemons/control.sock): systemctl start abaqis-daemons"
+        );
+        assert_eq!(
+            text("/tmp/x/control.sock", true),
+            "the supervisor is not running (nobody listens at /tmp/x/control.sock): \
+             start it with `abaqis-daemons run`, or set ABAQIS_RUNTIME_DIR to where it runs"
+        );
+    }
+}

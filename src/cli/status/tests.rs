@@ -2,7 +2,8 @@
 
 use jiff::{Timestamp, ToSpan};
 
-use super::{json, render};
+use super::render;
+use crate::cli::json;
 use crate::cli::screen::{Screen, Size};
 use crate::control::status::{InstanceStatus, State};
 
@@ -141,7 +142,7 @@ fn colors_follow_the_state() {
 #[test]
 fn a_long_reason_ends_with_how_much_is_missing() {
     let mut instances = vec![instance("a/b/1", State::Failed, 1)];
-    instances[0].reason = Some((1..=20).map(|n| format!("line {n}\n")).collect());
+    instances[0].reason = Some((1..=20).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n"));
     let shown = shown(&instances, Some(80), false);
     assert!(shown.contains("    line 7\n    … 13 lines more\n1 failed\n"), "{shown}");
 }
@@ -149,7 +150,7 @@ fn a_long_reason_ends_with_how_much_is_missing() {
 #[test]
 fn json_is_an_array_with_the_documented_keys_in_their_order() {
     let mut bytes = Vec::new();
-    json(&mut bytes, &night()).unwrap();
+    json::array(&mut bytes, &night()).unwrap();
     let array: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(array.len(), 6);
     let keys: Vec<&str> = array[0].keys().map(String::as_str).collect();
@@ -177,6 +178,6 @@ fn json_is_an_array_with_the_documented_keys_in_their_order() {
     assert_eq!(array[1]["since"], "2026-11-24T02:56:48.000Z");
     assert_eq!(array[1]["memory"], 74_448_896);
     let mut none = Vec::new();
-    json(&mut none, &[]).unwrap();
+    json::array::<InstanceStatus>(&mut none, &[]).unwrap();
     assert_eq!(none, b"[]\n");
 }

@@ -1,0 +1,229 @@
+//! What each command asks, prints, and exits with.
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+
+use abaqis_daemons::control::messages::{FailureKind, Operation, Refusal, Request, Response, Verb};
+use abaqis_daemons::control::status::{ChangeAction, Event, LogSource, PlannedChange, State};
+use abaqis_daemons::names::Selector;
+
+use crate::scripted::{DEADLINE, Scripted};
+
+fn done() -> Response {
+    Response::Done { text: None }
+}
+
+fn all() -> Selector {
+    Selector::All
+}
+
+fn operation(verb: Verb, wait: bool, at_once: bool) -> Request {
+    Request::Operate(Operation { verb, selector: "abaqis".parse().unwrap(), wait, at_once })
+}
+
+#[test]
+fn each_command_asks_what_its_arguments_say() {
+    let scripted = Scripted::new(vec![done()]);
+    let one: Selector = "abaqis/worker/2".parse().unwrap();
+    let events = |recent, follow| Request::Events { selector: all(), recent, follow };
+    for (arguments, request) in [
+        (&["status"][..], Request::Status { selector: all() }),
+        (&["status", "abaqis/worker/2", "--json"], Request::Status { selector: one.clone() }),
+        (&["start", "abaqis"], operation(Verb::Start, true, false)),
+        (&["stop", "abaqis", "--no-wait"], operation(Verb::Stop, false, false)),
+        (&["restart", "--at-once", "abaqis"], operation(Verb::Restart, true, true)),
+        (
+            &["signal", "abaqis/worker/2", "sigusr1"],
+            Request::Signal { selector: one.clone(), signal: "USR1".parse().unwrap() },
+        ),
+        (&["plan"], Request::Plan),
+        (&["reload"], Request::Reload),
+        (&["events"], events(50, false)),
+        (&["events", "-f", "-n", "3"], events(3, true)),
+        (&["logs", "abaqis/worker/2"], Request::Logs { selector: one }),
+    ] {
+        let (code, _, stderr) = scripted.run(arguments);
+        assert_eq!((code, stderr.as_str()), (0, ""), "{arguments:?}");
+        assert_eq!(scripted.asked.recv_timeout(DEADLINE).unwrap(), request, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_failure_is_told_with_its_exit_code() {
+    let failed = |kind, text: &str| Response::Failed { kind, text: text.into() };
+    let refused = Response::Refused;
+    for (reply, code, text) in [
+        (
+            failed(FailureKind::Instances, "1 of 2 is not up\nabaqis/worker/2: exit 1"),
+            1,
+            "abaqis-daemons: 1 of 2 is not up\nabaqis/worker/2: exit 1\n",
+        ),
+        (
+            failed(FailureKind::Configuration, "/etc/abaqis/daemons.yml:3:5: unknown key"),
+            78,
+            "/etc/abaqis/daemons.yml:3:5: unknown key\n",
+        ),
+        (
+            refused(Refusal::Nothing { selector: all(), near: vec!["abaqis/worker".into(), "rqi".into()] }),
+            66,
+            "abaqis-daemons: no instance is named all; there is abaqis/worker, rqi\n",
+        ),
+        (refused(Refusal::Leaving), 69, "abaqis-daemons: the supervisor is shutting down\n"),
+        (
+            refused(Refusal::Unknown { request: "reload".into(), version: "0.0.1".into() }),
+            69,
+            "abaqis-daemons: the running supervisor is version 0.0.1 and does not know the request \"reload\": \
+             restart it to have the installed version running\n",
+        ),
+        (
+            refused(Refusal::Busy { connections: 64 }),
+            75,
+            "abaqis-daemons: the supervisor has 64 control connections open and takes no more for now\n",
+        ),
+    ] {
+        let scripted = Scripted::new(vec![reply]);
+        assert_eq!(scripted.run(&["reload"]), (code, String::new(), text.to_owned()));
+    }
+}
+
+#[test]
+fn what_the_supervisor_has_to_say_at_the_end_is_told() {
+    let text = Some("left stopped: abaqis/solr/1".into());
+    let scripted = Scripted::new(vec![Response::Done { text }]);
+    let said = "abaqis-daemons: left stopped: abaqis/solr/1\n".to_owned();
+    assert_eq!(scripted.run(&["restart", "all"]), (0, String::new(), said));
+}
+
+#[test]
+fn progress_is_for_terminals_only() {
+    let progress = Response::Progress { done: 1, total: 2, text: "ready".into() };
+    let scripted = Scripted::new(vec![progress, done()]);
+    assert_eq!(scripted.run(&["start", "all"]), (0, String::new(), String::new()));
+}
+
+#[test]
+fn a_plan_is_a_table_or_json() {
+    let change = |instance: &str, action, reason: &str| {
+        let instance = instance.parse().unwrap();
+        Response::Change(PlannedChange { instance, action, reason: reason.into() })
+    };
+    let scripted = Scripted::new(vec![
+        change("abaqis/worker/1", ChangeAction::Untouched, "nothing changed"),
+        change("abaqis/solr/1", ChangeAction::Replace, "command changed"),
+        done(),
+    ]);
+    let (code, stdout, _) = scripted.run(&["plan"]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        stdout,
+        "\
+INSTANCE         ACTION     REASON
+abaqis/worker/1  untouched  nothing changed
+abaqis/solr/1    replace    command changed
+"
+    );
+    let (_, stdout, _) = scripted.run(&["plan", "--json"]);
+    assert_eq!(
+        stdout,
+        "[\n\
+         {\"instance\":\"abaqis/worker/1\",\"action\":\"untouched\",\"reason\":\"nothing changed\"},\n\
+         {\"instance\":\"abaqis/solr/1\",\"action\":\"replace\",\"reason\":\"command changed\"}\n\
+         ]\n"
+    );
+}
+
+fn event() -> Event {
+    Event {
+        at: "2026-11-24T03:00:00.5Z".parse().unwrap(),
+        instance: Some("abaqis/worker/2".parse().unwrap()),
+        from: Some(State::Ready),
+        to: Some(State::Backoff),
+        pid: None,
+        exit: Some("SIGKILL".into()),
+        reason: None,
+    }
+}
+
+#[test]
+fn events_are_lines_or_json_lines() {
+    let scripted = Scripted::new(vec![Response::Event(event()), Response::Event(event()), done()]);
+    let line = "2026-11-24T03:00:00.500Z abaqis/worker/2 ready -> backoff (SIGKILL)\n";
+    assert_eq!(scripted.run(&["events"]).1, line.repeat(2));
+    let line = "{\"at\":\"2026-11-24T03:00:00.500Z\",\"instance\":\"abaqis/worker/2\",\"from\":\"ready\",\
+                \"to\":\"backoff\",\"pid\":null,\"exit\":\"SIGKILL\",\"reason\":null}\n";
+    assert_eq!(scripted.run(&["events", "--json"]).1, line.repeat(2));
+}
+
+#[test]
+fn a_closed_pipe_ends_it_quietly() {
+    let many = vec![Response::Event(event()); 5000];
+    let scripted = Scripted::new(many);
+    let mut child = scripted
+        .command(&["events", "--follow"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn logs_in_a_file_are_read_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("solr.log");
+    let mut file = std::fs::File::create(&path).unwrap();
+    for n in 1..=200 {
+        writeln!(file, "line {n}").unwrap();
+    }
+    let log = |number| Response::Log {
+        instance: format!("abaqis/solr/{number}").parse().unwrap(),
+        source: LogSource::File { path: path.clone() },
+    };
+    let scripted = Scripted::new(vec![log(1), log(2), done()]);
+    assert_eq!(scripted.run(&["logs", "abaqis/solr", "-n", "2"]).1, "line 199\nline 200\n");
+    assert_eq!(scripted.run(&["logs", "abaqis/solr"]).1.lines().count(), 100);
+}
+
+#[test]
+fn logs_on_the_supervisor_s_terminal_are_handed_over_by_it() {
+    let instance: abaqis_daemons::names::InstanceId = "abaqis/solr/1".parse().unwrap();
+    let scripted = Scripted::new(vec![
+        Response::Log { instance: instance.clone(), source: LogSource::Terminal },
+        Response::Line { instance, text: "up".into() },
+        done(),
+    ]);
+    let (_, stdout, _) = scripted.run(&["logs", "abaqis"]);
+    assert_eq!(stdout, "abaqis/solr/1 up\n");
+    let selector: Selector = "abaqis".parse().unwrap();
+    assert_eq!(scripted.asked.recv().unwrap(), Request::Logs { selector: selector.clone() });
+    assert_eq!(scripted.asked.recv().unwrap(), Request::Output { selector });
+}
+
+#[test]
+fn logs_in_the_journal_are_left_to_journalctl() {
+    let folder = tempfile::tempdir().unwrap();
+    let journalctl = folder.path().join("journalctl");
+    std::fs::write(&journalctl, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").unwrap();
+    std::fs::set_permissions(&journalctl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let log = |number| Response::Log {
+        instance: format!("abaqis/worker/{number}").parse().unwrap(),
+        source: LogSource::Journal { identifier: format!("abaqis/worker/{number}") },
+    };
+    let scripted = Scripted::new(vec![log(1), log(2), done()]);
+    let output = scripted
+        .command(&["logs", "abaqis", "--follow", "-n", "7"])
+        .env("PATH", folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "--lines=7\n--follow\n--identifier=abaqis/worker/1\n--identifier=abaqis/worker/2\n"
+    );
+    let output = scripted.command(&["logs", "abaqis"]).env("PATH", "/nonexistent").output().unwrap();
+    assert_eq!(output.status.code(), Some(69));
+    let said = "abaqis-daemons: cannot run journalctl: No such file or directory (os error 2)\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
+}

@@ -1,0 +1,6 @@
+//! The programs as an operator meets them: words, exit codes, terminals.
+
+mod answers;
+mod golden;
+mod scripted;
+mod terminal;
