@@ -40,6 +40,8 @@ pub mod logs;
 #[forbid(unsafe_code)]
 pub mod queue;
 #[forbid(unsafe_code)]
+pub mod worker;
+#[forbid(unsafe_code)]
 pub mod control;
 #[forbid(unsafe_code)]
 pub mod supervisor;

@@ -26,6 +26,6 @@ pub use keys::{AccessError, Key, KeyError, KeyFault, KeySet, check_access};
 pub use message::Message;
 pub use options::{Handler, Options, OptionsError};
 pub use parse::Unreadable;
-pub use policy::{Cause, MAX_DEATHS, Outcome, Tries, Verdict, decide};
+pub use policy::{Cause, MAX_DEATHS, Outcome, Tries, Verdict, death_delay, deaths_before, decide};
 pub use ruby::{Call, CallError, Ruby};
 pub use signing::{Mode, Signature, SignatureFault, Trust, Untrusted, sign, verify};

@@ -12,7 +12,7 @@
 //!   asked to decay(nil)       any       any           release after the handler's delay, >= 1 s
 //!   asked to bury             any       any           bury
 //!   exit(n)                   any       any           delete (then the worker exits n)
-//!   executor died, deaths < 3 any       any           release after 1 s, 10 s
+//!   executor died, deaths < 3 any       any           release after 7 s, 13 s
 //!                 deaths >= 3 any       any           bury
 //!   worker has to stop        any       any           release at once, unpunished
 //!   body unreadable           -         -             bury
@@ -25,6 +25,23 @@ use super::{Handler, Unreadable, Untrusted};
 
 /// A job whose executor died this often is buried.
 pub const MAX_DEATHS: u32 = 3;
+
+/// The delay, in seconds, with which a job is released after its executor died for the
+/// `deaths`th time.
+///
+/// It grows, and it is also the memory of the queue: beanstalkd keeps the delay of the
+/// last release, through restarts too, and nothing else that a worker could write to.
+/// Primes, so that a delay some application asks for is rarely taken for one of ours.
+pub fn death_delay(deaths: u32) -> u32 {
+    DEATH_DELAYS[(deaths.max(1) as usize - 1).min(DEATH_DELAYS.len() - 1)]
+}
+
+/// How many executors have died over a job whose last release had this delay.
+pub fn deaths_before(delay: u32) -> u32 {
+    DEATH_DELAYS.iter().zip(1..).find(|&(&known, _)| known == delay).map_or(0, |(_, deaths)| deaths)
+}
+
+const DEATH_DELAYS: [u32; MAX_DEATHS as usize - 1] = [7, 13];
 
 /// How a run of a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +113,8 @@ pub enum Cause {
     Exited(i32),
     /// Its executor died, for the so-manieth time.
     Died(u32),
+    /// So many workers died whole while they had it.
+    WorkersDied(u64),
     /// The worker has to stop.
     Stopped,
     /// Its body is no message.
@@ -135,8 +154,7 @@ pub fn decide(outcome: Outcome, handler: Handler, tries: Tries) -> Verdict {
         Outcome::Exited(status) => Verdict::Delete(Cause::Exited(status)),
         Outcome::Died if tries.deaths >= MAX_DEATHS => Verdict::Bury(Cause::Died(tries.deaths)),
         Outcome::Died => {
-            let delay = if tries.deaths < 2 { 1 } else { 10 };
-            Verdict::Release { delay, cause: Cause::Died(tries.deaths) }
+            Verdict::Release { delay: death_delay(tries.deaths), cause: Cause::Died(tries.deaths) }
         }
         Outcome::Stopped => Verdict::Release { delay: 0, cause: Cause::Stopped },
     }
@@ -166,6 +184,7 @@ impl fmt::Display for Cause {
             Self::AskedToBury => f.write_str("it asked to be buried"),
             Self::Exited(status) => write!(f, "it ended the worker with status {status}"),
             Self::Died(deaths) => write!(f, "its executor died, {deaths} of {MAX_DEATHS} times"),
+            Self::WorkersDied(deaths) => write!(f, "{deaths} workers died while they had it"),
             Self::Stopped => f.write_str("the worker has to stop"),
             Self::Unreadable(reason) => reason.fmt(f),
             Self::Untrusted(reason) => reason.fmt(f),
@@ -245,11 +264,19 @@ mod tests {
     fn a_job_that_kills_its_executor_is_buried_the_third_time() {
         for handler in ALL {
             let died = |deaths| decide(Outcome::Died, handler, tries(deaths, deaths));
-            assert_eq!(died(1), release(1, Cause::Died(1)));
-            assert_eq!(died(2), release(10, Cause::Died(2)));
+            assert_eq!(died(1), release(7, Cause::Died(1)));
+            assert_eq!(died(2), release(13, Cause::Died(2)));
             assert_eq!(died(3), Verdict::Bury(Cause::Died(3)));
             assert_eq!(died(4), Verdict::Bury(Cause::Died(4)));
         }
+    }
+
+    #[test]
+    fn the_delay_of_the_last_release_tells_the_deaths() {
+        for deaths in 1..MAX_DEATHS {
+            assert_eq!(deaths_before(death_delay(deaths)), deaths);
+        }
+        assert_eq!((deaths_before(0), deaths_before(60)), (0, 0));
     }
 
     #[test]

@@ -1,0 +1,166 @@
+//! What follows from the state alone, looked at after every event.
+
+use std::time::Duration;
+
+use super::job::{Hold, Judgement, Progress, Why};
+use super::{Action, Ask, Content, Core, Doing, Executor, GOODBYE, Job, Queue};
+use crate::ayl::Outcome;
+
+impl Core {
+    /// Does whatever the state asks for now; every rule looks at the state alone.
+    pub(super) fn advance(&mut self, now: Duration, out: &mut Vec<Action>) {
+        self.advance_executor(now, out);
+        self.advance_job(now, out);
+        self.advance_queue(now, out);
+        self.advance_leaving(now, out);
+        self.show(out);
+    }
+
+    fn advance_executor(&mut self, now: Duration, out: &mut Vec<Action>) {
+        match self.executor {
+            // The application boots when the queue has been seen once: then the worker is of use.
+            Executor::Absent { deaths } if self.leaving.is_none() && self.shown_queue() => {
+                self.executor = Executor::Booting { deaths };
+                out.push(Action::StartExecutor);
+            }
+            Executor::Ending { until } if now >= until => {
+                self.executor = Executor::Ending { until: Duration::MAX };
+                out.push(Action::KillExecutor);
+            }
+            Executor::Free(life) if self.job.is_none() => {
+                if let Some(report) = self.reports.pop_front() {
+                    self.executor = Executor::Busy(life);
+                    out.push(Action::Report(report));
+                } else if self.settings.recycle.is_due(life.since, life.jobs, life.memory, now) {
+                    self.executor = Executor::Ending { until: now + GOODBYE };
+                    out.push(Action::StopExecutor);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether the queue was reached at least once.
+    fn shown_queue(&self) -> bool {
+        self.queue == Queue::Up || !matches!(self.shown, None | Some(Doing::NoQueue))
+    }
+
+    fn advance_job(&mut self, now: Duration, out: &mut Vec<Action>) {
+        let leaving = self.leaving.as_ref();
+        let Some(job) = &mut self.job else { return };
+        match &job.progress {
+            // Without its reservation it is everybody's already.
+            Progress::Waiting { .. } if leaving.is_some() && job.hold == Hold::Unsure => self.job = None,
+            Progress::Waiting { .. } if leaving.is_some() => {
+                job.judge(Judgement::Ran(Outcome::Stopped), None);
+            }
+            Progress::Waiting { look_first } => {
+                if let Content::Refused(cause) = &job.content {
+                    let cause = cause.clone();
+                    job.judge(Judgement::Refused(cause), None);
+                } else if (!look_first || job.facts.is_some())
+                    && job.hold == Hold::Ours
+                    && let Executor::Free(life) = self.executor
+                {
+                    self.executor = Executor::Busy(life);
+                    let until = self.settings.max_runtime.map(|most| now + most);
+                    job.progress = Progress::Running { since: now, until };
+                    self.careful = false;
+                    out.push(Action::Run(job.id));
+                }
+            }
+            Progress::Running { until, .. } => {
+                let why = if leaving.is_some_and(|leaving| now >= leaving.until) {
+                    Why::Stopped
+                } else if until.is_some_and(|until| now >= until) {
+                    Why::Overran
+                } else {
+                    return;
+                };
+                job.progress = Progress::Killing(why);
+                out.push(Action::KillExecutor);
+            }
+            Progress::Killing(_) | Progress::Judged { .. } => {}
+        }
+    }
+
+    fn advance_queue(&mut self, now: Duration, out: &mut Vec<Action>) {
+        if self.queue == Queue::Down || self.asked.is_some() {
+            return;
+        }
+        let reserve = self.may_reserve(now);
+        let ask = match &mut self.job {
+            None => reserve.then_some(Ask::Reserve),
+            Some(job) => {
+                let ask = job.question(now, self.settings.handler, reserve);
+                if let (Some(Ask::Settle { .. }), Progress::Judged { told, .. }) = (&ask, &mut job.progress) {
+                    *told = true;
+                }
+                ask
+            }
+        };
+        if let Some(ask) = ask {
+            self.asked = Some(ask.clone());
+            out.push(Action::Ask(ask));
+        }
+    }
+
+    /// A job is taken only when it can run at once.
+    fn may_reserve(&self, now: Duration) -> bool {
+        let Executor::Free(life) = &self.executor else { return false };
+        self.leaving.is_none()
+            && self.reports.is_empty()
+            && !self.settings.recycle.is_due(life.since, life.jobs, life.memory, now)
+    }
+
+    fn advance_leaving(&mut self, now: Duration, out: &mut Vec<Action>) {
+        let Some(leaving) = &self.leaving else { return };
+        if self.asked == Some(Ask::Reserve) && self.job.is_none() {
+            self.asked = None;
+            self.queue = Queue::Down;
+            out.push(Action::Disconnect);
+        }
+        match &self.job {
+            // A verdict that cannot be told: the reservation went with the connection, so
+            // the job is everybody's again.
+            Some(Job { id, progress: Progress::Judged { .. }, .. })
+                if self.queue == Queue::Down && now >= leaving.until =>
+            {
+                out.push(Action::Lost(*id));
+                self.job = None;
+            }
+            Some(_) => return,
+            None => {}
+        }
+        match self.executor {
+            Executor::Absent { .. } => out.push(Action::Exit(leaving.status, leaving.reason.clone())),
+            Executor::Booting { .. } => {
+                self.executor = Executor::Ending { until: Duration::MAX };
+                out.push(Action::KillExecutor);
+            }
+            Executor::Free(_) if self.reports.is_empty() => {
+                self.executor = Executor::Ending { until: now + GOODBYE };
+                out.push(Action::StopExecutor);
+            }
+            Executor::Free(_) | Executor::Busy(_) | Executor::Ending { .. } => {}
+        }
+    }
+
+    fn show(&mut self, out: &mut Vec<Action>) {
+        let doing = match (&self.job, &self.executor) {
+            _ if self.leaving.is_some() && !self.is_running() => Doing::Leaving,
+            (Some(job), _) if job.is_with_executor() => Doing::Running(job.id),
+            (_, Executor::Absent { .. }) if !self.shown_queue() => Doing::NoQueue,
+            (_, Executor::Absent { .. } | Executor::Booting { .. } | Executor::Ending { .. }) => {
+                Doing::Booting
+            }
+            _ if self.queue == Queue::Down => Doing::NoQueue,
+            (Some(_), _) => return,
+            (None, _) => Doing::Idle,
+        };
+        if self.shown != Some(doing) {
+            self.shown = Some(doing);
+            out.push(Action::Show(doing));
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What a worker hears, and what it wants done.
+
+use super::job::{Content, Facts};
+use crate::ayl::{Outcome, Verdict};
+use crate::beanstalk::{JobId, Priority};
+
+/// What happened, told by the shell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The queue is connected and watches the tube.
+    QueueUp,
+    /// The connection is gone, and with it the question that was open.
+    QueueDown,
+    /// The answer to the open [`Ask`].
+    Answer(Answer),
+    /// The executor has booted the application.
+    Booted,
+    /// It could not, or died over it: what it says, with its backtrace.
+    BootFailed(String),
+    /// The executor has run the job.
+    Ran {
+        /// How it ended.
+        outcome: Outcome,
+        /// What it says of an error: class, message, backtrace.
+        failure: Option<Failure>,
+        /// The executor's memory, in bytes, if it said.
+        memory: Option<u64>,
+    },
+    /// The executor has told the application's mailer.
+    Reported,
+    /// The executor is dead.
+    Died {
+        /// `was killed by SIGSEGV`, `exited with status 3`.
+        how: String,
+        /// The last of what it wrote to its standard error.
+        stderr: String,
+    },
+    /// SIGTERM: finish what is held, take nothing new, leave. The second time: at once.
+    Terminate,
+    /// A deadline has come.
+    Tick,
+}
+
+/// What the queue is asked. One question at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// The next job, for as long as it takes.
+    Reserve,
+    /// The job's statistics.
+    Facts(JobId),
+    /// That the reservation begins anew.
+    Touch(JobId),
+    /// That the job is deleted, buried or released.
+    Settle {
+        /// Which.
+        id: JobId,
+        /// What is done with it.
+        verdict: Verdict,
+        /// The priority it keeps.
+        priority: Priority,
+        /// Whether the next job is asked for in the same breath; then the answer is
+        /// followed by one to [`Ask::Reserve`].
+        reserve: bool,
+    },
+    /// That exact job again, if nobody else has it.
+    Regain(JobId),
+}
+
+/// What the queue answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// A job, to [`Ask::Reserve`].
+    Reserved {
+        /// Its number.
+        id: JobId,
+        /// What is in it.
+        content: Content,
+    },
+    /// No job this time, to [`Ask::Reserve`].
+    Nothing,
+    /// To [`Ask::Facts`]; `None`: there is no such job.
+    Facts(Option<Facts>),
+    /// Whether it was there: to [`Ask::Touch`], [`Ask::Settle`] and [`Ask::Regain`].
+    Found(bool),
+}
+
+/// An error as the executor tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Failure {
+    /// The class of the exception.
+    pub class: String,
+    /// Its message.
+    pub message: String,
+    /// Where it was raised, innermost first.
+    pub backtrace: Vec<String>,
+}
+
+/// What the shell has to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Ask the queue.
+    Ask(Ask),
+    /// Close the connection: whatever `reserve` may just have brought goes back.
+    Disconnect,
+    /// Start an executor and boot the application in it.
+    StartExecutor,
+    /// Ask it to leave.
+    StopExecutor,
+    /// Kill it.
+    KillExecutor,
+    /// Have it run the job.
+    Run(JobId),
+    /// Have it tell the application's mailer.
+    Report(Report),
+    /// Write that a job was settled, and why.
+    Settled {
+        /// Which.
+        id: JobId,
+        /// What was done.
+        verdict: Verdict,
+        /// What the executor said of its error.
+        failure: Option<Failure>,
+        /// How the executor died, if it did, with the last of its standard error.
+        death: Option<(String, String)>,
+    },
+    /// Write that the job was lost to another worker, which may have run it as well.
+    Lost(JobId),
+    /// Show what the worker does now.
+    Show(Doing),
+    /// Leave with that status, and that reason if it is an error.
+    Exit(u8, Option<String>),
+}
+
+/// What a worker does, for `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// It waits for the queue.
+    NoQueue,
+    /// It waits for the application to boot.
+    Booting,
+    /// It waits for a job.
+    Idle,
+    /// It runs one.
+    Running(JobId),
+    /// It is about to leave.
+    Leaving,
+}
+
+/// What the application's mailer is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The job.
+    pub id: JobId,
+    /// What was done with it.
+    pub verdict: Verdict,
+    /// The error, if there was one.
+    pub failure: Option<Failure>,
+}

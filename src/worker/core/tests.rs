@@ -1,0 +1,4 @@
+//! Each rule by itself, then all of them in a world that keeps breaking.
+
+mod rules;
+mod world;
