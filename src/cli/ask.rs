@@ -22,10 +22,21 @@ pub(crate) struct Supervisor {
     runtime: RuntimeDir,
 }
 
+/// What is waited for, in words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Work {
+    /// `the restart`
+    pub(crate) what: &'static str,
+    /// `restarted`
+    pub(crate) done: &'static str,
+}
+
 impl Supervisor {
-    /// Asks, hands each reply but the last to `each`, and returns what the last one says.
+    /// Asks for `what` (`the plan`), hands each reply but the last to `each`, and returns what
+    /// the last one says.
     pub(crate) fn ask(
         &self,
+        what: &str,
         request: &Request,
         mut each: impl FnMut(Response) -> Result<(), Error>,
     ) -> Result<Option<String>, Error> {
@@ -34,7 +45,9 @@ impl Supervisor {
             while let Some(response) = answer.next().await? {
                 match response {
                     Response::Done { text } => return Ok(text),
-                    Response::Failed { kind, text } => return Err(Error::Failed { kind, text }),
+                    Response::Failed { kind, text } => {
+                        return Err(Error::Failed { kind, what: what.to_owned(), text });
+                    }
                     response => each(response)?,
                 }
             }
@@ -43,8 +56,8 @@ impl Supervisor {
     }
 
     /// Asks for something that takes time; shows on a terminal how far it is. Ctrl-C ends
-    /// the waiting alone. `what` goes on then, in words: `the restart`.
-    pub(crate) fn wait(&self, request: &Request, what: &str) -> Result<Exit, Error> {
+    /// the waiting alone.
+    pub(crate) fn wait(&self, work: Work, request: &Request) -> Result<Exit, Error> {
         block_on(async {
             let mut interrupts = Signals::new([SIGINT])?;
             let mut answer = self.send(request).await?;
@@ -52,10 +65,10 @@ impl Supervisor {
             loop {
                 tokio::select! {
                     response = answer.next() => match response? {
-                        Some(Response::Progress { done, total, text }) => progress.show(done, total, &text),
+                        Some(Response::Progress { done, total, text }) => progress.show(&format!("{done} of {total} {} ({text})", work.done)),
                         Some(Response::Failed { kind, text }) => {
                             progress.end();
-                            return Err(Error::Failed { kind, text });
+                            return Err(Error::Failed { kind, what: work.what.to_owned(), text });
                         }
                         Some(Response::Done { text: Some(text) }) => {
                             progress.end();
@@ -66,7 +79,7 @@ impl Supervisor {
                     },
                     _ = interrupts.next() => {
                         progress.end();
-                        say(&format!("no longer waiting; {what} goes on, `abaqis-daemons status` shows it"));
+                        say(&format!("no longer waiting; {} goes on, `abaqis-daemons status` shows it", work.what));
                         return Ok(Exit::Interrupted);
                     }
                 }
@@ -100,9 +113,9 @@ impl Progress {
         Self(Some(bar))
     }
 
-    fn show(&self, done: u32, total: u32, text: &str) {
+    fn show(&self, text: &str) {
         if let Some(bar) = &self.0 {
-            bar.set_message(format!("{done} of {total} {text}"));
+            bar.set_message(text.to_owned());
         }
     }
 

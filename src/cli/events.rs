@@ -39,7 +39,7 @@ impl Events {
         let request =
             Request::Events { selector: self.selector.clone(), recent: self.lines, follow: self.follow };
         let zone = TimeZone::system();
-        self.supervisor.ask(&request, |response| {
+        self.supervisor.ask("following events", &request, |response| {
             let Response::Event(event) = response else { return Ok(()) };
             if self.json {
                 json::line(&mut screen, &event)?;

@@ -48,10 +48,12 @@ pub enum Error {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// The supervisor tried and failed.
-    #[error("{text}")]
+    #[error("{what} failed{}", below(text))]
     Failed {
         /// In which way.
         kind: FailureKind,
+        /// What was tried: `the restart`.
+        what: String,
         /// What it says.
         text: String,
     },
@@ -74,6 +76,12 @@ pub enum Error {
         /// How the program ends.
         exit: Exit,
     },
+}
+
+/// One line goes on in the same, more stand below.
+fn below(text: &str) -> String {
+    let text = text.trim_end();
+    if text.contains('\n') { format!(":\n    {}", text.replace('\n', "\n    ")) } else { format!(": {text}") }
 }
 
 impl Error {

@@ -44,12 +44,16 @@ impl Logs {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
         let mut sources = Sources::default();
-        self.supervisor.ask(&Request::Logs { selector: self.selector.clone() }, |response| {
-            if let Response::Log { source, .. } = response {
-                sources.add(source);
-            }
-            Ok(())
-        })?;
+        self.supervisor.ask(
+            "the look for logs",
+            &Request::Logs { selector: self.selector.clone() },
+            |response| {
+                if let Response::Log { source, .. } = response {
+                    sources.add(source);
+                }
+                Ok(())
+            },
+        )?;
         if sources.terminal {
             return self.terminal();
         }
@@ -98,17 +102,21 @@ impl Logs {
     /// What the running supervisor shows on its terminal, from now on: it keeps nothing.
     fn terminal(&self) -> Result<Exit, Error> {
         let mut screen = Screen::stdout();
-        self.supervisor.ask(&Request::Output { selector: self.selector.clone() }, |response| {
-            if let Response::Line { instance, text } = response {
-                screen.line(&[
-                    (Tone::Strong, &instance.to_string()),
-                    (Tone::Plain, " "),
-                    (Tone::Plain, &text),
-                ])?;
-                screen.flush()?;
-            }
-            Ok(())
-        })?;
+        self.supervisor.ask(
+            "following the output",
+            &Request::Output { selector: self.selector.clone() },
+            |response| {
+                if let Response::Line { instance, text } = response {
+                    screen.line(&[
+                        (Tone::Strong, &instance.to_string()),
+                        (Tone::Plain, " "),
+                        (Tone::Plain, &text),
+                    ])?;
+                    screen.flush()?;
+                }
+                Ok(())
+            },
+        )?;
         Ok(Exit::Success)
     }
 }

@@ -43,8 +43,10 @@ enum Command {
     /// What runs, what does not, and why
     Status(status::Status),
     /// Have instances running
+    #[command(mut_arg("at_once", |arg| arg.hide(true)))]
     Start(operate::Operate),
     /// Have instances stopped, until they are started again or the host boots
+    #[command(mut_arg("at_once", |arg| arg.help("All together, whatever is `after` them")))]
     Stop(operate::Operate),
     /// Have new processes in the place of the old ones
     Restart(operate::Operate),
@@ -98,7 +100,7 @@ pub fn abaqis_daemons() -> ExitCode {
         Err(error) => {
             match &error {
                 // Problems of a file begin with its name and their place, for editors to find.
-                Error::Failed { kind: FailureKind::Configuration, text } => say_plain(text),
+                Error::Failed { kind: FailureKind::Configuration, text, .. } => say_plain(text),
                 error => say(&error.to_string()),
             }
             error.exit().into()

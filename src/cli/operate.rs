@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ask::Supervisor;
+use super::ask::{Supervisor, Work};
 use super::exit::{Error, Exit};
 use crate::control::messages::{Operation, Request, Verb};
 use crate::names::Selector;
@@ -15,7 +15,7 @@ pub(crate) struct Operate {
     /// Return as soon as it is begun
     #[arg(long)]
     no_wait: bool,
-    /// All together; without it a restart goes one by one, each ready before the next old one goes
+    /// All together; without it one by one, each new one ready before the next old one goes
     #[arg(long)]
     at_once: bool,
     #[command(flatten)]
@@ -27,6 +27,11 @@ impl Operate {
     pub(crate) fn run(&self, verb: Verb) -> Result<Exit, Error> {
         let operation =
             Operation { verb, selector: self.selector.clone(), wait: !self.no_wait, at_once: self.at_once };
-        self.supervisor.wait(&Request::Operate(operation), &format!("the {verb}"))
+        let work = match verb {
+            Verb::Start => Work { what: "the start", done: "started" },
+            Verb::Stop => Work { what: "the stop", done: "stopped" },
+            Verb::Restart => Work { what: "the restart", done: "restarted" },
+        };
+        self.supervisor.wait(work, &Request::Operate(operation))
     }
 }

@@ -27,7 +27,7 @@ impl Plan {
     pub(crate) fn run(&self) -> Result<Exit, Error> {
         let mut screen = Screen::stdout();
         let mut changes = Vec::new();
-        self.supervisor.ask(&Request::Plan, |response| {
+        self.supervisor.ask("the plan", &Request::Plan, |response| {
             if let Response::Change(change) = response {
                 changes.push(change);
             }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ask::Supervisor;
+use super::ask::{Supervisor, Work};
 use super::exit::{Error, Exit};
 use crate::control::messages::Request;
 
@@ -16,6 +16,6 @@ pub(crate) struct Reload {
 impl Reload {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
-        self.supervisor.wait(&Request::Reload, "the reload")
+        self.supervisor.wait(Work { what: "the reload", done: "applied" }, &Request::Reload)
     }
 }

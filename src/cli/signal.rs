@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ask::Supervisor;
+use super::ask::{Supervisor, Work};
 use super::exit::{Error, Exit};
 use crate::config::Signal;
 use crate::control::messages::Request;
@@ -23,6 +23,6 @@ impl SendSignal {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
         let request = Request::Signal { selector: self.selector.clone(), signal: self.signal };
-        self.supervisor.wait(&request, "what the signal began")
+        self.supervisor.wait(Work { what: "the signal", done: "sent" }, &request)
     }
 }

@@ -53,12 +53,16 @@ impl Status {
 
     fn instances(&self) -> Result<Vec<InstanceStatus>, Error> {
         let mut instances = Vec::new();
-        self.supervisor.ask(&Request::Status { selector: self.selector.clone() }, |response| {
-            if let Response::Instance(instance) = response {
-                instances.push(*instance);
-            }
-            Ok(())
-        })?;
+        self.supervisor.ask(
+            "the look at instances",
+            &Request::Status { selector: self.selector.clone() },
+            |response| {
+                if let Response::Instance(instance) = response {
+                    instances.push(*instance);
+                }
+                Ok(())
+            },
+        )?;
         Ok(instances)
     }
 }

@@ -54,9 +54,14 @@ fn a_failure_is_told_with_its_exit_code() {
     let refused = Response::Refused;
     for (reply, code, text) in [
         (
-            failed(FailureKind::Instances, "1 of 2 is not up\nabaqis/worker/2: exit 1"),
+            failed(FailureKind::Instances, "abaqis/worker/2: exit 1"),
             1,
-            "abaqis-daemons: 1 of 2 is not up\nabaqis/worker/2: exit 1\n",
+            "abaqis-daemons: the reload failed: abaqis/worker/2: exit 1\n",
+        ),
+        (
+            failed(FailureKind::Instances, "abaqis/worker/1: exit 1\nabaqis/worker/2: exit 1"),
+            1,
+            "abaqis-daemons: the reload failed:\n    abaqis/worker/1: exit 1\n    abaqis/worker/2: exit 1\n",
         ),
         (
             failed(FailureKind::Configuration, "/etc/abaqis/daemons.yml:3:5: unknown key"),

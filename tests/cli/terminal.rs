@@ -128,10 +128,10 @@ fn no_color_is_respected() {
 
 #[test]
 fn waiting_shows_how_far_it_is_and_can_be_interrupted() {
-    let progress = Response::Progress { done: 3, total: 8, text: "ready".into() };
+    let progress = Response::Progress { done: 3, total: 8, text: "abaqis/worker/3".into() };
     let scripted = Scripted::new(vec![progress]);
     let mut terminal = Terminal::start(scripted.command(&["restart", "abaqis"]));
-    terminal.shows("3 of 8 ready");
+    terminal.shows("3 of 8 restarted (abaqis/worker/3)");
     kill(Pid::from_raw(terminal.child.id().cast_signed()), Signal::SIGINT).unwrap();
     let (status, shown) = terminal.ended();
     assert_eq!(status.code(), Some(130));

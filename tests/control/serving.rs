@@ -209,3 +209,12 @@ async fn one_that_says_more_than_one_thing_is_let_go() {
     let gone = tokio::time::timeout(DEADLINE, fake.gone.recv()).await.unwrap();
     assert_eq!(gone, Some(call.id));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_does_not_answer_is_not_waited_for_for_ever() {
+    let runtime = tempfile::tempdir().unwrap();
+    let path = runtime.path().join("control.sock");
+    let _hangs = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let error = ask(runtime.path(), &status()).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: the supervisor did not answer within 5 s", path.display()));
+}
