@@ -1,4 +1,30 @@
 //! Processes: spawn, signal, limit, reap. The only home of `unsafe`, `fork` and file descriptors by number.
 
+mod cgroup;
+mod child;
+mod child_side;
+mod clone;
+mod command;
+mod error;
+mod group;
+mod own;
 pub mod peer;
+mod prepare;
 pub mod ready_set;
+mod signal;
+mod sockets;
+mod spawn;
+mod strangers;
+pub mod users;
+
+pub use cgroup::Cgroup;
+pub use child::{Child, Exit};
+pub use command::{Command, Limit, Output, Resource};
+pub use error::{SpawnError, SystemError};
+pub use group::Group;
+pub use own::{become_subreaper, raise_descriptor_limit, reexec, trim_memory};
+pub use signal::{Signal, UnknownSignal};
+pub use sockets::{connect_now, duplicate_stderr};
+pub use spawn::spawn;
+pub use strangers::{Stranger, Strangers, reap_strangers};
+pub use users::Identity;

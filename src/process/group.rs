@@ -1,0 +1,92 @@
+//! All that belongs to one instance: its process, what that started, and what tried to
+//! get away.
+//!
+//! With a control group of its own the kernel knows. Without one:
+//!
+//! ```text
+//!   supervisor (subreaper)
+//!    ├─ leader            pid = process group = session
+//!    │   └─ helper        same group                     found by its group
+//!    ├─ orphan            same group, parent gone        found by its group
+//!    └─ daemonised        own session, parent gone       found by AYL_INSTANCE
+//! ```
+//!
+//! Whoever loses its parent becomes a child of the supervisor, which is a subreaper. So
+//! once the leader has ended, the children of the supervisor are the roots of all that
+//! is left of it, and a look at them is enough: there is no search of all of `/proc`, and
+//! a process of another supervisor on this host is never met. One that has wiped its
+//! environment and left its session belongs to nobody; the supervisor ends those when it
+//! ends itself.
+//!
+//! Signals go to the group by number. That is safe while the leader has not been
+//! reaped: its number is also the group's, and a zombie's is not given away.
+
+use std::io;
+
+use nix::errno::Errno;
+
+use super::cgroup::Cgroup;
+use super::child::Child;
+use super::signal::Signal;
+use super::strangers::{Stranger, Strangers};
+
+/// All processes of one instance.
+#[derive(Debug, Clone, Copy)]
+pub struct Group<'a> {
+    leader: &'a Child,
+    instance: &'a str,
+    cgroup: Option<&'a Cgroup>,
+}
+
+impl<'a> Group<'a> {
+    /// Of a process that has not been reaped, and was started with `AYL_INSTANCE` set to
+    /// `instance`, in `cgroup` if there is one.
+    pub fn new(leader: &'a Child, instance: &'a str, cgroup: Option<&'a Cgroup>) -> Self {
+        Self { leader, instance, cgroup }
+    }
+
+    /// Sends a signal to the leader's process group. That nobody is left is no error.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        signal_group(self.leader.pid(), signal)
+    }
+
+    /// Ends all of it: the whole control group, or the process group and those of
+    /// `strangers` that belong here. What was just being started may be left: look
+    /// again until it [is empty](Self::is_empty).
+    pub fn kill(&self, strangers: &Strangers) -> io::Result<()> {
+        if let Some(cgroup) = self.cgroup {
+            cgroup.kill()?;
+        }
+        self.signal(Signal::KILL)?;
+        for stranger in strangers.iter().filter(|stranger| self.owns(stranger)) {
+            stranger.kill()?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of it runs any more, the leader having ended. `strangers` is to be
+    /// looked up after that.
+    pub fn is_empty(&self, strangers: &Strangers) -> io::Result<bool> {
+        if let Some(cgroup) = self.cgroup
+            && cgroup.is_populated()?
+        {
+            return Ok(false);
+        }
+        Ok(self.leader.exit()?.is_some() && !strangers.iter().any(|stranger| self.owns(stranger)))
+    }
+
+    fn owns(&self, stranger: &Stranger) -> bool {
+        let pid = self.leader.pid();
+        stranger.group == pid || stranger.session == pid || stranger.instance() == Some(self.instance)
+    }
+}
+
+pub(super) fn signal_group(group: i32, signal: Signal) -> io::Result<()> {
+    // nix knows no real-time signals, so this is libc's.
+    // SAFETY: no memory is involved.
+    match Errno::result(unsafe { libc::kill(-group, signal.raw()) }) {
+        Ok(_) | Err(Errno::ESRCH) => Ok(()),
+        // Some of them have become another user: with one of them, everyone was tried.
+        Err(errno) => Err(errno.into()),
+    }
+}

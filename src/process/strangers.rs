@@ -1,0 +1,134 @@
+//! Children that nobody here started: processes whose parents, daemons of this
+//! supervisor, have gone.
+//!
+//! They are found in the kernel's list of our children, never by `waitpid(-1)`, which
+//! would take the exits of those that others here wait for.
+
+use std::cell::OnceCell;
+use std::fs;
+use std::io;
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::Pid;
+
+use super::group::signal_group;
+use super::own;
+use super::signal::Signal;
+
+/// A live process that came to us when its parent ended.
+#[derive(Debug)]
+pub struct Stranger {
+    /// Its number.
+    pub pid: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    instance: OnceCell<Option<String>>,
+}
+
+impl Stranger {
+    /// The `AYL_INSTANCE` it was started with.
+    pub fn instance(&self) -> Option<&str> {
+        self.instance.get_or_init(|| cookie(self.pid)).as_deref()
+    }
+
+    /// Ends it and its process group, if it leads one. It is our child, so its number is
+    /// its own until we reap it.
+    pub fn kill(&self) -> io::Result<()> {
+        if self.group == self.pid {
+            signal_group(self.pid, Signal::KILL)?;
+        }
+        // SAFETY: no memory is involved.
+        match Errno::result(unsafe { libc::kill(self.pid, libc::SIGKILL) }) {
+            Ok(_) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+/// The strangers there are at one moment.
+#[derive(Debug, Default)]
+pub struct Strangers(Vec<Stranger>);
+
+impl Strangers {
+    /// Looks for them, and reaps those that have ended. `is_known` says whether a child
+    /// was started here: those are never reaped.
+    pub fn look(is_known: impl Fn(i32) -> bool) -> io::Result<Self> {
+        let mut found = Vec::new();
+        for pid in children()?.into_iter().filter(|&pid| !is_known(pid)) {
+            if reap(pid)? {
+                continue;
+            }
+            // Gone from /proc is not possible: nobody else reaps it.
+            if let Some((group, session)) = group_and_session(pid) {
+                found.push(Stranger { pid, group, session, instance: OnceCell::new() });
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Stranger> {
+        self.0.iter()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Reaps the strangers that have ended. To be called on SIGCHLD, after the exits of the
+/// processes started here have been seen.
+pub fn reap_strangers(is_known: impl Fn(i32) -> bool) -> io::Result<()> {
+    let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    loop {
+        // The cheap question first: whether anything has ended at all.
+        match waitid(Id::All, peek) {
+            Ok(status) => match status.pid() {
+                None => return Ok(()),
+                // It hides whatever is behind it in the kernel's list.
+                Some(pid) if is_known(pid.as_raw()) => return Strangers::look(is_known).map(drop),
+                Some(pid) => drop(reap(pid.as_raw())?),
+            },
+            Err(Errno::ECHILD) => return Ok(()),
+            Err(Errno::EINTR) => {}
+            // A signal that nix has no name for ended it.
+            Err(_) => return Strangers::look(is_known).map(drop),
+        }
+    }
+}
+
+/// Takes the exit of a child; false: it has not ended.
+fn reap(pid: i32) -> io::Result<bool> {
+    match waitid(Id::Pid(Pid::from_raw(pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
+        Ok(status) => Ok(status.pid().is_some()),
+        // ECHILD: somebody else was faster. EINVAL: it has been reaped, and was ended by a
+        // signal that nix has no name for.
+        Err(Errno::ECHILD | Errno::EINVAL) => Ok(true),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// All our children, ended ones included. Those that lose their parents are given to the
+/// main thread, as long as it lives; those started on another thread are not listed.
+fn children() -> io::Result<Vec<i32>> {
+    let pid = own::pid();
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    Ok(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
+}
+
+fn group_and_session(pid: i32) -> Option<(i32, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // `pid (name) state ppid pgrp session …`: the name may hold anything.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(2);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+fn cookie(pid: i32) -> Option<String> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let value = environ.split(|&byte| byte == 0).find_map(|entry| entry.strip_prefix(b"AYL_INSTANCE="))?;
+    String::from_utf8(value.to_owned()).ok()
+}

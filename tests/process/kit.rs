@@ -1,0 +1,65 @@
+//! What the tests of processes share.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use abaqis_daemons::process::{Child, Command, Exit, Output, SpawnError, spawn};
+
+/// How long anything may take here before it counts as never.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Asks until there is an answer.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A plain command: nothing asked for but the program.
+pub(crate) fn command(argv: &[&str]) -> Command {
+    Command {
+        argv: argv.iter().map(OsString::from).collect(),
+        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+        directory: PathBuf::from("/"),
+        identity: None,
+        umask: 0o022,
+        nice: None,
+        limits: Vec::new(),
+        die_with_parent: false,
+    }
+}
+
+/// A child with its output in a pipe.
+pub(crate) fn start(command: &Command) -> (Child, OwnedFd) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let output = Output { stdout: writer.as_fd(), stderr: writer.as_fd() };
+    (spawn(command, output, None).unwrap(), reader.into())
+}
+
+/// How it began.
+pub(crate) fn started(child: &mut Child) -> Result<(), SpawnError> {
+    until("it starts or fails", || child.started())
+}
+
+/// How it ended; reaped.
+pub(crate) fn end(child: &Child) -> Exit {
+    until("it ends", || child.reap().unwrap())
+}
+
+/// All that it writes until it ends.
+pub(crate) fn output_of(command: &Command) -> (Exit, String) {
+    let (mut child, reader) = start(command);
+    started(&mut child).unwrap();
+    let mut text = String::new();
+    File::from(reader).read_to_string(&mut text).unwrap();
+    (end(&child), text)
+}
