@@ -170,3 +170,49 @@ async fn write_lines<T: Serialize>(write: &mut WriteHalf<'_>, values: &[T]) -> i
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::messages::{Operation, Verb};
+    use crate::names::Selector;
+
+    #[test]
+    fn every_request_has_its_word() {
+        let selector = || Selector::All;
+        let operation = Operation { verb: Verb::Stop, selector: selector(), wait: true, at_once: false };
+        let all = [
+            Request::Status { selector: selector() },
+            Request::Plan,
+            Request::Reload,
+            Request::Operate(operation),
+            Request::Signal { selector: selector(), signal: crate::config::Signal::TERM },
+            Request::Events { selector: selector(), recent: 1, follow: true },
+            Request::Logs { selector: selector() },
+            Request::Output { selector: selector() },
+        ];
+        for (asked, word) in all.into_iter().zip(WORDS) {
+            let line = serde_json::to_string(&asked).unwrap();
+            assert!(line.starts_with(&format!("{{\"request\":\"{word}\"")), "{line}");
+            assert_eq!(request(Ok(line)), Ok(asked));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_known_request_is_said() {
+        assert_eq!(
+            request(Ok(r#"{"request":"signal","selector":"all"}"#.into())),
+            Err(Refusal::Malformed { reason: "missing field `signal`".into() })
+        );
+    }
+
+    #[test]
+    fn those_who_may_only_look_leave_room_for_the_owner() {
+        let access = Access { owner: 7, group: Some(9) };
+        let peer = |uid| Peer { uid, gid: 9, groups: Vec::new(), pid: None };
+        assert_eq!(admit(&peer(8), access, 63), Ok(Level::Look));
+        assert_eq!(admit(&peer(8), access, 64), Err(Refusal::Busy { connections: 64 }));
+        assert_eq!(admit(&peer(7), access, 127), Ok(Level::Everything));
+        assert_eq!(admit(&peer(0), access, 128), Err(Refusal::Busy { connections: 128 }));
+    }
+}
