@@ -32,6 +32,11 @@ pub(crate) struct Work {
 }
 
 impl Supervisor {
+    /// The one that the environment names.
+    pub(crate) fn of_environment() -> Self {
+        Self { runtime: RuntimeDir::default() }
+    }
+
     /// Asks for `what` (`the plan`), hands each reply but the last to `each`, and returns what
     /// the last one says.
     pub(crate) fn ask(

@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use jiff::tz::TimeZone;
 
 use super::ask::Supervisor;
+use super::completions::selectors;
 use super::exit::{Error, Exit};
 use super::json;
 use super::screen::{Screen, Tone};
@@ -17,7 +19,7 @@ use crate::names::Selector;
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     /// Whose: all (with the supervisor's own), APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
-    #[arg(default_value = "all", hide_default_value = true)]
+    #[arg(default_value = "all", hide_default_value = true, add = ArgValueCompleter::new(selectors))]
     selector: Selector,
     /// Go on as they happen, until Ctrl-C
     #[arg(long, short)]

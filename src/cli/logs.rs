@@ -9,8 +9,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::ask::Supervisor;
+use super::completions::selectors;
 use super::exit::{Error, Exit};
 use super::screen::{Screen, Tone};
 use crate::control::messages::{Request, Response};
@@ -21,6 +23,7 @@ use crate::names::Selector;
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
+    #[arg(add = ArgValueCompleter::new(selectors))]
     selector: Selector,
     /// Go on as lines are written, until Ctrl-C
     #[arg(long, short)]

@@ -78,7 +78,7 @@ impl Command {
             Self::Reload(command) => command.run(),
             Self::Logs(command) => command.run(),
             Self::Events(command) => command.run(),
-            Self::Completions(command) => command.run(Program::command()),
+            Self::Completions(command) => command.run(&Program::command()),
             Self::Man(command) => command.run(Program::command()),
         }
     }
@@ -86,6 +86,7 @@ impl Command {
 
 /// The program `abaqis-daemons`: runs what the command line asks for.
 pub fn abaqis_daemons() -> ExitCode {
+    completions::answer(Program::command);
     let program = match Program::try_parse() {
         Ok(program) => program,
         Err(error) => {

@@ -1,8 +1,10 @@
 //! `start`, `stop` and `restart`.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::ask::{Supervisor, Work};
+use super::completions::selectors;
 use super::exit::{Error, Exit};
 use crate::control::messages::{Operation, Request, Verb};
 use crate::names::Selector;
@@ -11,6 +13,7 @@ use crate::names::Selector;
 #[derive(Debug, Args)]
 pub(crate) struct Operate {
     /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
+    #[arg(add = ArgValueCompleter::new(selectors))]
     selector: Selector,
     /// Return as soon as it is begun
     #[arg(long)]

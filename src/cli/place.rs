@@ -11,7 +11,7 @@ use crate::control::RUNTIME_DIR;
 const CONFIG: &str = "/etc/abaqis/daemons.yml";
 
 /// Which runtime directory.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct RuntimeDir {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[arg(

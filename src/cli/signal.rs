@@ -1,8 +1,10 @@
 //! `signal`: one signal to the main process of each instance.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::ask::{Supervisor, Work};
+use super::completions::selectors;
 use super::exit::{Error, Exit};
 use crate::config::Signal;
 use crate::control::messages::Request;
@@ -12,6 +14,7 @@ use crate::names::Selector;
 #[derive(Debug, Args)]
 pub(crate) struct SendSignal {
     /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
+    #[arg(add = ArgValueCompleter::new(selectors))]
     selector: Selector,
     /// Its name: HUP, USR1, TERM, …
     signal: Signal,

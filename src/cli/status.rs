@@ -8,9 +8,11 @@ mod watch;
 use std::io::Write;
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use jiff::Timestamp;
 
 use super::ask::Supervisor;
+use super::completions::selectors;
 use super::exit::{Error, Exit};
 use super::json;
 use super::screen::Screen;
@@ -22,7 +24,7 @@ use crate::names::Selector;
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
-    #[arg(default_value = "all", hide_default_value = true)]
+    #[arg(default_value = "all", hide_default_value = true, add = ArgValueCompleter::new(selectors))]
     selector: Selector,
     /// Write a JSON array, an object for each instance
     #[arg(long, conflicts_with = "watch")]

@@ -232,3 +232,24 @@ fn logs_in_the_journal_are_left_to_journalctl() {
     let said = "abaqis-daemons: cannot run journalctl: No such file or directory (os error 2)\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
 }
+
+#[test]
+fn a_shell_completes_the_names_of_instances() {
+    let instance = |id: &str| Response::Instance(Box::new(crate::scripted::instance(id, State::Ready)));
+    let scripted = Scripted::new(vec![instance("abaqis/solr/1"), instance("abaqis/worker/1"), done()]);
+    let script = "source <(abaqis-daemons completions bash)
+        COMP_WORDS=(abaqis-daemons restart abaqis/w) COMP_CWORD=2 COMP_TYPE=9
+        _clap_complete_abaqis_daemons abaqis-daemons abaqis/w restart
+        printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_abaqis-daemons")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let mut bash = std::process::Command::new("bash");
+    bash.args(["-c", script]).env("PATH", path).env("ABAQIS_RUNTIME_DIR", scripted.runtime.path());
+    let output = bash.output().unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "abaqis/worker\nabaqis/worker/1\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

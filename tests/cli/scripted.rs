@@ -8,6 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use abaqis_daemons::control::messages::{Hello, Request, Response};
+use abaqis_daemons::control::status::{InstanceStatus, State};
+use abaqis_daemons::names::InstanceId;
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine.
@@ -72,5 +74,28 @@ pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
     while !is() {
         assert!(Instant::now() < end, "in vain: {what}");
         thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An instance, with a long reason when it is `failed`.
+pub(crate) fn instance(id: &str, state: State) -> InstanceStatus {
+    let instance: InstanceId = id.parse().unwrap();
+    InstanceStatus {
+        application: instance.application.clone(),
+        daemon: instance.daemon.clone(),
+        instance,
+        version: None,
+        tube: None,
+        state,
+        pid: None,
+        since: jiff::Timestamp::now(),
+        restarts: 0,
+        memory: None,
+        command: "bin/worker".into(),
+        last_exit: None,
+        reason: (state == State::Failed).then(|| "bin/worker: ".to_owned() + &"long ".repeat(40)),
+        status: None,
+        job: None,
+        job_since: None,
     }
 }

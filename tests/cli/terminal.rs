@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus};
 
 use abaqis_daemons::control::messages::Response;
-use abaqis_daemons::control::status::{InstanceStatus, State};
+use abaqis_daemons::control::status::State;
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -72,25 +72,7 @@ impl Terminal {
 }
 
 fn instance(number: u32, state: State) -> Response {
-    let instance: abaqis_daemons::names::InstanceId = format!("abaqis/worker/{number}").parse().unwrap();
-    Response::Instance(Box::new(InstanceStatus {
-        application: instance.application.clone(),
-        daemon: instance.daemon.clone(),
-        instance,
-        version: None,
-        tube: None,
-        state,
-        pid: None,
-        since: jiff::Timestamp::now(),
-        restarts: 0,
-        memory: None,
-        command: "bin/worker".into(),
-        last_exit: None,
-        reason: (state == State::Failed).then(|| "bin/worker: ".to_owned() + &"long ".repeat(40)),
-        status: None,
-        job: None,
-        job_since: None,
-    }))
+    Response::Instance(Box::new(crate::scripted::instance(&format!("abaqis/worker/{number}"), state)))
 }
 
 fn done() -> Response {
