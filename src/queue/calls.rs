@@ -242,8 +242,14 @@ impl Client {
 
     /// A command that is carried out or finds nothing.
     async fn act(&mut self, command: &Command<'_>) -> Result<(), Error> {
+        self.settle().await?;
+        self.carry_out(command).await
+    }
+
+    /// The same on the connection that is there, on which no reply may be due.
+    pub(super) async fn carry_out(&mut self, command: &Command<'_>) -> Result<(), Error> {
         let verb = command.verb();
-        match self.call(command).await? {
+        match self.exchange(command).await? {
             Reply::NotFound => Err(self.not_found(verb)),
             Reply::Buried(job) if verb == Verb::Release => {
                 Err(Error::Buried { server: self.server().clone(), job })

@@ -57,8 +57,17 @@ impl Client {
     /// [`Error::Unreachable`]
     pub async fn connect(server: ServerAddress, options: Options) -> Result<Self, Error> {
         let mut client = Self::new(server, options);
-        client.settle().await?;
+        client.ready().await?;
         Ok(client)
+    }
+
+    /// Connects, if there is no connection.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`]
+    pub async fn ready(&mut self) -> Result<(), Error> {
+        self.stale().await?;
+        self.connected().await.map(|_| ())
     }
 
     /// Which server this is.
@@ -80,6 +89,17 @@ impl Client {
     /// Whether there is a connection, as far as is known.
     pub fn is_connected(&self) -> bool {
         self.connection.is_some()
+    }
+
+    /// Whether a command is without a reply.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.pending() > 0)
+    }
+
+    /// Whether a reserve whose future was dropped is under way, or has brought a job that
+    /// nobody has taken yet.
+    pub fn is_reserving(&self) -> bool {
+        !self.kept.is_empty() || self.is_waiting()
     }
 
     /// When the next call will try to connect, if it has to wait for that.
@@ -109,8 +129,15 @@ impl Client {
 
     /// Sends a command and returns its reply; a refusal is an error.
     pub(super) async fn call(&mut self, command: &Command<'_>) -> Result<Reply, Error> {
-        let connection = self.settle().await?;
-        connection.ask(command)?;
+        self.settle().await?;
+        self.exchange(command).await
+    }
+
+    /// The same on the connection that is there, on which no reply may be due.
+    pub(super) async fn exchange(&mut self, command: &Command<'_>) -> Result<Reply, Error> {
+        if let Some(connection) = &mut self.connection {
+            connection.ask(command)?;
+        }
         self.finish(command.verb(), Some(self.options.reply_timeout)).await
     }
 
@@ -247,8 +274,8 @@ impl Client {
         match fault {
             fault if !sent => self.unreachable(fault),
             Fault::Malformed(source) => Error::Malformed { server, verb: Some(verb), source },
-            Fault::Io(source) if verb == Verb::Put => Error::Uncertain { server, source },
-            Fault::Io(source) => Error::Lost { server, verb, source },
+            Fault::Io(source) if verb == Verb::Put => Error::Uncertain { server, source: source.into() },
+            Fault::Io(source) => Error::Lost { server, verb, source: source.into() },
         }
     }
 
@@ -262,7 +289,7 @@ impl Client {
             Fault::Io(source) => source,
             Fault::Malformed(malformed) => io::Error::new(io::ErrorKind::InvalidData, malformed),
         };
-        Error::Unreachable { server: self.server.clone(), source }
+        Error::Unreachable { server: self.server.clone(), source: source.into() }
     }
 
     fn drop_connection(&mut self) {

@@ -1,6 +1,7 @@
 //! What can go wrong with a server, and what is known afterwards.
 
 use std::io;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -8,7 +9,7 @@ use crate::beanstalk::{Invalid, JobId, Malformed, Refusal, StatisticsError, Verb
 use crate::names::ServerAddress;
 
 /// Why a call on a client failed.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub enum Error {
     /// There was no connection and none could be made; nothing was sent.
     #[error("cannot reach beanstalkd at {server}: {source}")]
@@ -16,7 +17,7 @@ pub enum Error {
         /// Which server.
         server: ServerAddress,
         /// Why.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The connection broke before the reply came; the command may or may not have been
     /// carried out. Everything reserved on the connection is ready again.
@@ -27,7 +28,7 @@ pub enum Error {
         /// What was under way.
         verb: Verb,
         /// Why.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The connection broke after a put had been sent and before its reply came. The job
     /// may be on the server or not: to put it again risks having it twice.
@@ -38,7 +39,7 @@ pub enum Error {
         /// Which server.
         server: ServerAddress,
         /// Why.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// What came is no reply, or none to this command. The connection was closed, with
     /// all that [`Error::Lost`] and [`Error::Uncertain`] say.
@@ -91,6 +92,9 @@ pub enum Error {
     /// The only tube that is watched cannot be ignored.
     #[error("the only tube that is watched cannot be ignored")]
     NotIgnored,
+    /// There is no server to ask.
+    #[error("no beanstalkd is configured")]
+    NoServer,
     /// The command cannot be sent; nothing was.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -123,7 +127,7 @@ impl Error {
 }
 
 /// How far a pipeline came before it ended early.
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 #[error("{error} ({answered} answered, {uncertain} without an answer)")]
 pub struct Broken {
     /// The first so many commands were answered, and their replies handed on.

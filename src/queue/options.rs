@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use super::client::Client;
 use crate::beanstalk::MAX_BODY;
-use crate::names::Tube;
+use crate::names::{ServerAddress, Tube};
 
 /// How a [`Client`](super::Client) behaves; begin with the default.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ impl Default for Options {
             max_body: MAX_BODY,
             window: 1024,
             // What the standard library seeds its maps with: different in every process.
-            seed: RandomState::new().hash_one(std::process::id()),
+            seed: RandomState::new().hash_one(std::process::id()) >> 1,
         }
     }
 }
@@ -61,5 +62,13 @@ impl Options {
     /// For one who reserves from `tube` alone.
     pub fn watching(tube: Tube) -> Self {
         Self { watched: BTreeSet::from([tube]), ..Self::default() }
+    }
+
+    /// A client for each of `servers`, with jitters of their own.
+    pub(super) fn clients(&self, servers: &[ServerAddress]) -> impl Iterator<Item = Client> {
+        (self.seed..).zip(servers).map(|(seed, server)| {
+            let options = Self { seed, ..self.clone() };
+            Client::new(server.clone(), options)
+        })
     }
 }

@@ -1,0 +1,150 @@
+//! Jobs from whichever server has one.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use super::calls::Reservation;
+use super::client::Client;
+use super::error::Error;
+use super::held::Held;
+use super::options::Options;
+use crate::beanstalk::Job;
+use crate::names::ServerAddress;
+
+/// Reserves from several servers, one job at a time: a [`Held`] borrows the consumer, so
+/// nothing is reserved while it is there.
+///
+/// With one server this is a plain reserve. With several each is asked in turn without
+/// waiting, and only when none has a job do all wait together; then the reserves that
+/// brought nothing are given up by closing their connections, which makes a job that
+/// came in that moment ready again. Priorities hold within a server, not across them.
+pub struct Consumer {
+    slots: Vec<Slot>,
+    /// Counts the reserves.
+    turn: usize,
+}
+
+struct Slot {
+    client: Client,
+    /// Why it has no connection.
+    trouble: Option<Error>,
+}
+
+impl Slot {
+    /// A reserve under way, or a job that came for one, would be a second job.
+    fn give_up(&mut self) {
+        if self.client.is_reserving() {
+            self.client.disconnect();
+        }
+    }
+}
+
+impl Consumer {
+    /// A consumer of the tubes that `options` watch, which connects when it first reserves.
+    pub fn new(servers: &[ServerAddress], options: &Options) -> Self {
+        let slots = options.clients(servers).map(|client| Slot { client, trouble: None }).collect();
+        Self { slots, turn: 0 }
+    }
+
+    /// The servers that could not be reached when they were last tried, and why.
+    pub fn troubles(&self) -> impl Iterator<Item = &Error> {
+        self.slots.iter().filter_map(|slot| slot.trouble.as_ref())
+    }
+
+    /// Connects to every server, once each; one that succeeds is enough.
+    ///
+    /// # Errors
+    /// Why the last one failed; [`Error::NoServer`].
+    pub async fn connect(&mut self) -> Result<(), Error> {
+        let mut failed = Err(Error::NoServer);
+        for slot in &mut self.slots {
+            slot.trouble = slot.client.ready().await.err();
+            if let Some(error) = &slot.trouble {
+                failed = Err(error.clone());
+            }
+        }
+        let connected = self.slots.iter().any(|slot| slot.trouble.is_none());
+        if connected { Ok(()) } else { failed }
+    }
+
+    /// Waits for a job for as long as it takes, as long as one server can be reached; the
+    /// others are tried again meanwhile. When the future is dropped nothing is lost: a job
+    /// that arrives is returned by the next reserve.
+    ///
+    /// # Errors
+    /// The last server's trouble when none can be reached. Whoever calls again waits as
+    /// the backoff says.
+    pub async fn reserve(&mut self) -> Result<Held<'_>, Error> {
+        let (index, job) = self.find().await?;
+        for (other, slot) in self.slots.iter_mut().enumerate() {
+            if other != index {
+                slot.give_up();
+            }
+        }
+        let Some(slot) = self.slots.get_mut(index) else { return Err(Error::NoServer) };
+        slot.trouble = None;
+        Ok(Held::new(&mut slot.client, job))
+    }
+
+    async fn find(&mut self) -> Result<(usize, Job), Error> {
+        if self.slots.len() > 1
+            && let Some(found) = self.ask_in_turn().await
+        {
+            return Ok(found);
+        }
+        loop {
+            let (index, outcome) = self.wait_for_any().await?;
+            let error = match outcome {
+                Ok(Reservation::Job(job)) => return Ok((index, job)),
+                // A dropped reserve with a timeout, or one that a dying server let go.
+                Ok(Reservation::TimedOut | Reservation::DeadlineSoon) => continue,
+                Err(error) => error,
+            };
+            self.slots[index].trouble = Some(error.clone());
+            if self.slots.iter().all(|slot| slot.trouble.is_some() && !slot.client.is_connected()) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Asks each connected server without waiting, beginning with another one each time.
+    async fn ask_in_turn(&mut self) -> Option<(usize, Job)> {
+        let count = self.slots.len();
+        self.turn = self.turn.wrapping_add(1);
+        for step in 0..count {
+            let index = self.turn.wrapping_add(step) % count;
+            let slot = &mut self.slots[index];
+            // One that waits already answers by itself.
+            if !slot.client.is_connected() || slot.client.is_waiting() {
+                continue;
+            }
+            match slot.client.reserve_with_timeout(0).await {
+                Ok(Reservation::Job(job)) => return Some((index, job)),
+                Ok(_) => {}
+                Err(error) => slot.trouble = Some(error),
+            }
+        }
+        None
+    }
+
+    /// A reserve of every server at once, until one of them has something to say.
+    async fn wait_for_any(&mut self) -> Result<(usize, Result<Reservation, Error>), Error> {
+        let mut reserves: Vec<Pin<Box<dyn Future<Output = _> + '_>>> = Vec::with_capacity(self.slots.len());
+        for slot in &mut self.slots {
+            reserves.push(Box::pin(slot.client.reserve()));
+        }
+        if reserves.is_empty() {
+            return Err(Error::NoServer);
+        }
+        Ok(poll_fn(|cx| {
+            for (index, reserve) in reserves.iter_mut().enumerate() {
+                if let Poll::Ready(outcome) = reserve.as_mut().poll(cx) {
+                    return Poll::Ready((index, outcome));
+                }
+            }
+            Poll::Pending
+        })
+        .await)
+    }
+}
