@@ -7,6 +7,7 @@ mod clone;
 mod command;
 mod error;
 mod group;
+pub mod host;
 mod own;
 pub mod peer;
 mod prepare;

@@ -1,0 +1,4 @@
+//! `daemons.yml` as a whole: good files, bad files, the schema, any bytes.
+
+mod good;
+mod host;
