@@ -21,6 +21,7 @@ pub mod screen;
 mod signal;
 mod status;
 pub mod table;
+mod words;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ use exit::{Error, Exit};
 /// Keeps the daemons of web applications running, and looks after their job queue
 #[derive(Debug, Parser)]
 #[command(name = "abaqis-daemons", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_long_help = words::SUPERVISOR)]
 struct Program {
     #[command(subcommand)]
     command: Command,
@@ -41,6 +43,7 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// What runs, what does not, and why
+    #[command(after_long_help = words::STATUS)]
     Status(status::Status),
     /// Have instances running
     #[command(mut_arg("at_once", |arg| arg.hide(true)))]

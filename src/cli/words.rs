@@ -1,0 +1,110 @@
+//! What `--help` says after the options, and the manual pages as sections of their own.
+
+/// Of `abaqis-daemons`. A line without indent is a heading; below it stand a term, two blanks
+/// or more, and what it means.
+pub(crate) const SUPERVISOR: &str = "\
+Selectors:
+  all                        every instance
+  APPLICATION                every instance of it, of all its releases
+  APPLICATION@VERSION        those of an older release that is not gone yet
+  APPLICATION/DAEMON         every instance of that daemon
+  APPLICATION/DAEMON/NUMBER  that one
+
+Exit status:
+  0    as asked
+  1    the thing asked for failed: an instance did not come up
+  64   not called as it ought to be
+  66   no such file, no such instance
+  69   the supervisor is not running, or of another version
+  73   already running
+  74   reading or writing failed
+  75   timed out waiting
+  77   not permitted
+  78   the configuration is not valid
+  130  interrupted: what was asked for goes on
+
+Who may:
+  root, the supervisor's user  everything
+  members of the group abaqis  status, plan, events, logs, restart
+  anybody else                 nothing
+
+Environment:
+  ABAQIS_CONFIG       the configuration, where --config is not given
+  ABAQIS_RUNTIME_DIR  the runtime directory, where --runtime-dir is not given
+  NO_COLOR            no colors, where it is not empty
+
+Files:
+  /etc/abaqis/daemons.yml            the applications and their daemons
+  /etc/abaqis/daemons.d/*.yml        more of them, in the order of the names
+  /run/abaqis-daemons/control.sock   where commands reach the supervisor";
+
+/// Of `status`.
+pub(crate) const STATUS: &str = "\
+States:
+  ready      up and doing its work
+  running    its process runs, and does not say any longer that it is ready: it is reloading
+  starting   its process is there, and not yet ready
+  waiting    wanted, but something has to come first: the reason says what
+  backoff    it ended, and is started again when its time has come
+  stopping   told to stop, or ended, and not all of its processes are gone
+  stopped    not running, as the operator asked
+  completed  it ended well, and is not to be started again
+  failed     given up after too many failures: `start` tries again
+
+Keys of --json:
+  instance     APPLICATION/DAEMON/NUMBER, or APPLICATION@VERSION/DAEMON/NUMBER
+  application  its first part
+  daemon       its second part
+  version      of its release; null where none is known
+  tube         of its release; null where none is known
+  state        one of the above
+  pid          its main process, or null
+  since        when it came into this state, in UTC
+  restarts     how often it was started again
+  memory       resident memory of its main process, in bytes, or null
+  command      quoted as a shell would take it
+  last_exit    how its last process ended: exit 1, SIGKILL, or null
+  reason       why it is in this state, or null
+  status       what it says of itself, or null
+  job          the job it works on, or null
+  job_since    since when it works on that job, in UTC, or null";
+
+/// One heading and what stands below it.
+pub(crate) struct Section<'a> {
+    /// Without its colon.
+    pub(crate) heading: &'a str,
+    /// Terms and what they mean.
+    pub(crate) terms: Vec<(&'a str, &'a str)>,
+}
+
+/// Takes such a text apart.
+pub(crate) fn sections(text: &str) -> Vec<Section<'_>> {
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for line in text.lines() {
+        if let (Some(entry), Some(section)) = (line.strip_prefix("  "), sections.last_mut()) {
+            let (term, meaning) = entry.split_once("  ").unwrap_or((entry, ""));
+            section.terms.push((term, meaning.trim_start()));
+        } else if !line.is_empty() {
+            sections.push(Section { heading: line.trim_end_matches(':'), terms: Vec::new() });
+        }
+    }
+    sections
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::status::State;
+
+    #[test]
+    fn a_text_is_taken_apart_as_it_was_written() {
+        let sections = sections(SUPERVISOR);
+        let headings: Vec<&str> = sections.iter().map(|section| section.heading).collect();
+        assert_eq!(headings, ["Selectors", "Exit status", "Who may", "Environment", "Files"]);
+        assert_eq!(sections[1].terms[3], ("66", "no such file, no such instance"));
+        for state in State::ALL {
+            assert!(STATUS.contains(&format!("\n  {state} ")), "{state}");
+        }
+        assert!(sections.iter().all(|section| section.terms.iter().all(|(_, meaning)| !meaning.is_empty())));
+    }
+}
