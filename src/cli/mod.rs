@@ -5,6 +5,7 @@
 //! ```
 
 mod ask;
+mod beanstalk;
 mod completions;
 mod events;
 pub mod exit;
@@ -30,6 +31,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::control::messages::{FailureKind, Verb};
 use exit::{Error, Exit};
+
+pub use beanstalk::ayl_beanstalk;
 
 /// Keeps the daemons of web applications running, and looks after their job queue
 #[derive(Debug, Parser)]

@@ -1,0 +1,190 @@
+//! Every job of a tube, which the protocol has no command for: it shows one job by its
+//! id, or the next of each state.
+//!
+//! ```text
+//!    newest id ──── stats-job, stats-job, … downwards ────► until as many are found as
+//!        ▲                                                  the tube is said to have
+//!    a job of our own, put and deleted: its id is the newest
+//! ```
+//!
+//! Ids are given in order and never again, so most of them are of jobs long gone. Jobs that
+//! are there are mostly recent: from the newest downwards they are found soon, and the
+//! count says when to stop. Nothing is reserved, so workers go on; jobs that come or go
+//! meanwhile may be seen or not.
+
+use std::cell::Cell;
+use std::io;
+
+use bytes::Bytes;
+
+use super::fault::{broken, fault};
+use super::progress::Bar;
+use super::say;
+use super::session::Interrupt;
+use crate::beanstalk::{Command, Delay, JobId, JobState, JobStatistics, Priority, Refusal, Reply, Ttr};
+use crate::cli::exit::Error;
+use crate::names::Tube;
+use crate::queue::{self, Client, NewJob};
+
+/// A tube of our own, for the job whose id is the newest.
+const PROBE: &str = "ayl_beanstalk.probe";
+/// How far above the ids that can be seen one has to look when no probe can be put.
+const BEYOND: u64 = 100_000;
+
+/// Where jobs are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// In one tube.
+    Tube(Tube),
+    /// In all of them.
+    Server,
+}
+
+/// What is known of a job without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) id: JobId,
+    pub(super) tube: Tube,
+    pub(super) state: JobState,
+    pub(super) priority: Priority,
+    /// Seconds until a delayed job is ready; 0 for the others.
+    pub(super) delay: Delay,
+    pub(super) ttr: Ttr,
+    /// Seconds since it was put.
+    pub(super) age: u64,
+}
+
+impl Found {
+    fn new(job: JobStatistics) -> Self {
+        let left = if job.state == JobState::Delayed { job.time_left.max(0) } else { 0 };
+        Self {
+            id: job.id,
+            tube: job.tube,
+            state: job.state,
+            priority: job.priority,
+            delay: Delay(u32::try_from(left).unwrap_or(u32::MAX)),
+            ttr: job.ttr,
+            age: job.age,
+        }
+    }
+}
+
+/// The jobs of `scope`, oldest first.
+pub(super) async fn find(
+    client: &mut Client,
+    scope: &Scope,
+    interrupt: &Interrupt,
+) -> Result<Vec<Found>, Error> {
+    let expected = count(client, scope).await.map_err(|error| fault(&error))?;
+    if expected == 0 {
+        return Ok(Vec::new());
+    }
+    let newest = newest(client).await.map_err(|error| fault(&error))?;
+    let mut found: Vec<Found> = Vec::new();
+    let mut tubes: Vec<Tube> = Vec::new();
+    let mut wrong = None;
+    let all_found = Cell::new(false);
+    let bar = Bar::new(expected);
+    let ids = (1..=newest).rev().take_while(|_| !all_found.get() && !interrupt.came());
+    let looked = client.pipeline(ids.map(|id| Command::StatsJob(JobId(id))), |_, reply| {
+        let Reply::Data(data) = reply else { return };
+        match JobStatistics::parse(&data) {
+            Ok(job) if matches!(scope, Scope::Tube(tube) if *tube != job.tube) => {}
+            Ok(job) => {
+                let mut job = Found::new(job);
+                // A million jobs share a few names.
+                job.tube = shared(&mut tubes, job.tube);
+                found.push(job);
+                all_found.set(found.len() as u64 >= expected);
+                bar.show(found.len() as u64);
+            }
+            Err(error) => wrong = Some(error),
+        }
+    });
+    looked.await.map_err(|error| broken(&error))?;
+    bar.end();
+    if let Some(error) = wrong {
+        say(&format!("a job was left out, its statistics are of another form: {error}"));
+    }
+    let missing = expected.saturating_sub(found.len() as u64);
+    if missing > 0 && !interrupt.came() {
+        say(&format!("{missing} of {expected} jobs went away while they were looked for"));
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// Hands each job and its body to `take`; a job that has gone meanwhile is left out.
+pub(super) async fn with_bodies(
+    client: &mut Client,
+    jobs: &[Found],
+    interrupt: &Interrupt,
+    mut take: impl FnMut(&Found, &Bytes) -> io::Result<()>,
+) -> Result<(), Error> {
+    let failed = Cell::new(false);
+    let mut failure = None;
+    let asked = jobs.iter().take_while(|_| !failed.get() && !interrupt.came());
+    let mut due = jobs.iter();
+    let looked = client.pipeline(asked.map(|job| Command::Peek(job.id)), |_, reply| {
+        if let (Some(job), Reply::Found(found), false) = (due.next(), reply, failed.get())
+            && let Err(error) = take(job, &found.body)
+        {
+            failed.set(true);
+            failure = Some(error);
+        }
+    });
+    looked.await.map_err(|error| broken(&error))?;
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn shared(tubes: &mut Vec<Tube>, tube: Tube) -> Tube {
+    if let Some(known) = tubes.iter().rev().find(|known| **known == tube) {
+        return known.clone();
+    }
+    tubes.push(tube.clone());
+    tube
+}
+
+async fn count(client: &mut Client, scope: &Scope) -> Result<u64, queue::Error> {
+    Ok(match scope {
+        Scope::Tube(tube) => client
+            .stats_tube(tube)
+            .await?
+            .map_or(0, |tube| tube.ready + tube.reserved + tube.delayed + tube.buried),
+        Scope::Server => {
+            let server = client.stats().await?;
+            server.ready + server.reserved + server.delayed + server.buried
+        }
+    })
+}
+
+/// The highest id that a job can have.
+async fn newest(client: &mut Client) -> Result<u64, queue::Error> {
+    if let Ok(probe) = PROBE.parse() {
+        client.use_tube(&probe).await?;
+    }
+    // Delayed, so that nobody can take it before it is deleted.
+    let job = NewJob { priority: Priority(u32::MAX), delay: Delay(u32::MAX), ttr: Ttr(1), body: "" };
+    match client.put(&job).await {
+        Ok(id) => {
+            client.delete(id).await?;
+            Ok(id.0)
+        }
+        Err(queue::Error::Refused { refusal: Refusal::Draining | Refusal::OutOfMemory, .. }) => {
+            highest_seen(client).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where nothing can be put: above what can be seen of the server.
+async fn highest_seen(client: &mut Client) -> Result<u64, queue::Error> {
+    let mut highest = client.stats().await?.total;
+    for tube in client.list_tubes().await? {
+        client.use_tube(&tube).await?;
+        for job in [client.peek_ready().await?, client.peek_delayed().await?, client.peek_buried().await?] {
+            highest = highest.max(job.map_or(0, |job| job.id.0));
+        }
+    }
+    Ok(highest + BEYOND)
+}
