@@ -11,7 +11,7 @@ pub(super) fn fault(error: &queue::Error) -> Error {
         | queue::Error::Uncertain { .. }
         | queue::Error::Malformed { .. }
         | queue::Error::Statistics { .. } => Exit::Unavailable,
-        queue::Error::Invalid(_) => Exit::Usage,
+        queue::Error::Invalid(_) | queue::Error::NoServer => Exit::Usage,
         queue::Error::Refused { .. }
         | queue::Error::Buried { .. }
         | queue::Error::NotFound { .. }

@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::completions::Completions;
+use super::completions::{self, Completions};
 use super::exit::{Error, Exit};
 use super::man::Man;
 use session::Session;
@@ -136,7 +136,7 @@ impl Program {
     fn run(self) -> Result<Exit, Error> {
         let command = self.command.unwrap_or(Command::Statistics);
         match command {
-            Command::Completions(command) => return command.run(Self::command()),
+            Command::Completions(command) => return command.run(&Self::command()),
             Command::Man(command) => return command.run(Self::command()),
             _ => {}
         }
@@ -197,6 +197,7 @@ impl Command {
 
 /// The program `ayl_beanstalk`: runs what the command line asks for.
 pub fn ayl_beanstalk() -> ExitCode {
+    completions::answer(Program::command);
     let program = match Program::try_parse() {
         Ok(program) => program,
         Err(error) => {

@@ -17,6 +17,7 @@
 use std::io::Write;
 
 use clap::Args;
+use clap_complete::engine::ArgValueCompleter;
 use serde_json::json;
 
 use super::fault::{broken, fault};
@@ -24,6 +25,7 @@ use super::import::bury;
 use super::jobs::{self, State};
 use super::progress::Bar;
 use super::session::{Interrupt, Session};
+use super::target::tubes;
 use super::{print, say};
 use crate::beanstalk::{Command, Delay, Job, JobId, JobStatistics, Priority, Reply, Ttr};
 use crate::cli::exit::{Error, Exit};
@@ -38,7 +40,7 @@ const BATCH: usize = 500;
 #[derive(Debug, Args)]
 pub(super) struct MoveJobs {
     /// The tube they go to
-    #[arg(value_name = "TO")]
+    #[arg(value_name = "TO", add = ArgValueCompleter::new(tubes))]
     to: Tube,
     /// Which jobs
     #[arg(value_enum, default_value_t = State::Ready)]

@@ -1,9 +1,15 @@
 //! Which server and which tube.
 
+use std::ffi::OsStr;
+use std::time::Duration;
+
 use clap::Args;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use tokio::runtime::Builder;
 
 use crate::cli::exit::{Error, Exit};
 use crate::names::{ServerAddress, Tube};
+use crate::queue::{Client, Options};
 
 const HOST: &str = "Host of beanstalkd, or unix:/PATH [default: the one in AYL_BEANSTALK, else 127.0.0.1]";
 const PORT: &str = "Port of beanstalkd [default: the one in AYL_BEANSTALK, else 11300]";
@@ -16,7 +22,7 @@ pub(super) struct Target {
     #[arg(short, long, global = true, value_name = "PORT", help = PORT, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// The tube [default: default]
-    #[arg(short, long, global = true, value_name = "TUBE")]
+    #[arg(short, long, global = true, value_name = "TUBE", add = ArgValueCompleter::new(tubes))]
     tube: Option<Tube>,
 }
 
@@ -56,6 +62,20 @@ impl Target {
             (server, None) => server,
         })
     }
+}
+
+/// The tubes there are, for a shell that completes; none where there is no server.
+pub(super) fn tubes(text: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(text) = text.to_str() else { return Vec::new() };
+    let anywhere = Target { host: None, port: None, tube: None };
+    let variable = std::env::var("AYL_BEANSTALK").ok();
+    let Ok(server) = anywhere.server(variable.as_deref()) else { return Vec::new() };
+    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return Vec::new() };
+    // Nobody waits for a shell that completes.
+    let options = Options { connect_timeout: Duration::from_millis(500), ..Options::default() };
+    let found = runtime.block_on(async { Client::new(server, options).list_tubes().await });
+    let names = found.unwrap_or_default().into_iter().map(String::from);
+    names.filter(|name| name.starts_with(text)).map(CompletionCandidate::new).collect()
 }
 
 #[cfg(test)]
