@@ -377,12 +377,12 @@ fn unquoted(value: &str) -> &str {
 }
 
 fn scalar(value: &str) -> Scalar {
-    if let Ok(number) = value.parse() {
-        return Scalar::Integer(number);
-    }
-    let plain = value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'-');
-    match value.parse() {
-        Ok(number) if plain => Scalar::Float(number),
-        _ => Scalar::Text(unquoted(value).to_owned()),
-    }
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let unsigned = value.strip_prefix('-').unwrap_or(value);
+    let number = match unsigned.split_once('.') {
+        None if digits(unsigned) => value.parse().ok().map(Scalar::Integer),
+        Some((whole, part)) if digits(whole) && digits(part) => value.parse().ok().map(Scalar::Float),
+        _ => None,
+    };
+    number.unwrap_or_else(|| Scalar::Text(unquoted(value).to_owned()))
 }
