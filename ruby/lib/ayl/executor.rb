@@ -7,6 +7,10 @@
 #     run  ─► eval in the top-level binding, or ActiveJob ─► ok, error, decay, bury, exit
 #     stop, or end of file ─► at_exit handlers, exit 0
 
+# What the code of messages may speak of without saying so.
+require "set"
+require "time"
+
 require_relative "exceptions"
 require_relative "executor/application"
 require_relative "executor/channel"
@@ -97,6 +101,7 @@ module Ayl
       end
 
       def run_job(frame)
+        let_in_what_is_late
         answer = perform(frame)
         leave(answer) if Process.pid != @pid
         tidy
@@ -140,9 +145,13 @@ module Ayl
         $stdout = @stdout
         $stderr = @stderr
         $stdout.flush
-        application { Thread.pass } if Thread.pending_interrupt?
-      rescue Exception => e # rubocop:disable Lint/RescueException -- from a thread that the job left behind
-        warn "ayl_executor: after job #{@last[0]} a thread of it raised #{e.class}: #{Outcome.message(e)}"
+      end
+
+      def let_in_what_is_late
+        application { Thread.pass } while Thread.pending_interrupt?
+      rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, it is not the next job's
+        warn "ayl_executor: a thread that an earlier job left behind raised #{e.class}: #{Outcome.message(e)}"
+        retry
       end
 
       # Bytes; shared pages are counted.

@@ -14,6 +14,7 @@ module Ayl
         @file = wanted.fetch("require")
         @environment = wanted["environment"]
         @rails = wanted["rails"] ? true : false
+        @place = place_of(@path)
       end
 
       # Whether `wanted` means the code that this one is, in the same environment.
@@ -75,13 +76,16 @@ module Ayl
 
       protected
 
-      def place
-        [File.realpath(@path), @file.delete_suffix(".rb")]
-      rescue SystemCallError
-        [@path, @file]
-      end
+      attr_reader :place
 
       private
+
+      # Now, and not when it is asked for: a deploy may turn the symlink to other code in the meantime.
+      def place_of(path)
+        [File.realpath(path), @file.delete_suffix(".rb")]
+      rescue SystemCallError
+        [path, @file]
+      end
 
       def reloader
         return nil unless defined?(Rails.application) && Rails.application
