@@ -1,6 +1,7 @@
 //! Asking the running supervisor, and waiting for it.
 
 use std::io::{IsTerminal, stderr};
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
@@ -12,6 +13,7 @@ use signal_hook_tokio::Signals;
 use super::exit::{Error, Exit};
 use super::place::RuntimeDir;
 use super::say;
+use crate::config::parse_duration;
 use crate::control::client::{Answer, Client};
 use crate::control::messages::{Request, Response};
 
@@ -20,6 +22,23 @@ use crate::control::messages::{Request, Response};
 pub(crate) struct Supervisor {
     #[command(flatten)]
     runtime: RuntimeDir,
+}
+
+/// How long to wait.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Patience {
+    /// Wait no longer than this, such as 90s or 5m, and exit with 75; what was begun goes on
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+}
+
+impl Patience {
+    async fn end(&self) {
+        match self.timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// What is waited for, in words.
@@ -62,11 +81,12 @@ impl Supervisor {
 
     /// Asks for something that takes time; shows on a terminal how far it is. Ctrl-C ends
     /// the waiting alone.
-    pub(crate) fn wait(&self, work: Work, request: &Request) -> Result<Exit, Error> {
+    pub(crate) fn wait(&self, work: Work, patience: &Patience, request: &Request) -> Result<Exit, Error> {
         block_on(async {
             let mut interrupts = Signals::new([SIGINT])?;
             let mut answer = self.send(request).await?;
             let progress = Progress::new();
+            let mut end = pin!(patience.end());
             loop {
                 tokio::select! {
                     response = answer.next() => match response? {
@@ -84,8 +104,12 @@ impl Supervisor {
                     },
                     _ = interrupts.next() => {
                         progress.end();
-                        say(&format!("no longer waiting; {} goes on, `abaqis-daemons status` shows it", work.what));
+                        say(&format!("no longer waiting; {}", goes_on(work)));
                         return Ok(Exit::Interrupted);
+                    }
+                    () = &mut end => {
+                        progress.end();
+                        return Err(Error::new(Exit::TimedOut, format!("timed out waiting; {}", goes_on(work))));
                     }
                 }
             }
@@ -95,6 +119,10 @@ impl Supervisor {
     async fn send(&self, request: &Request) -> Result<Answer, Error> {
         Ok(Client::connect(&self.runtime.path()).await?.ask(request).await?)
     }
+}
+
+fn goes_on(work: Work) -> String {
+    format!("{} goes on, `abaqis-daemons status` shows it", work.what)
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {

@@ -3,7 +3,7 @@
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 
-use super::ask::{Supervisor, Work};
+use super::ask::{Patience, Supervisor, Work};
 use super::completions::selectors;
 use super::exit::{Error, Exit};
 use crate::control::messages::{Operation, Request, Verb};
@@ -22,6 +22,8 @@ pub(crate) struct Operate {
     #[arg(long)]
     at_once: bool,
     #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
     supervisor: Supervisor,
 }
 
@@ -35,6 +37,6 @@ impl Operate {
             Verb::Stop => Work { what: "the stop", done: "stopped" },
             Verb::Restart => Work { what: "the restart", done: "restarted" },
         };
-        self.supervisor.wait(work, &Request::Operate(operation))
+        self.supervisor.wait(work, &self.patience, &Request::Operate(operation))
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ask::{Supervisor, Work};
+use super::ask::{Patience, Supervisor, Work};
 use super::exit::{Error, Exit};
 use crate::control::messages::Request;
 
@@ -10,12 +10,14 @@ use crate::control::messages::Request;
 #[derive(Debug, Args)]
 pub(crate) struct Reload {
     #[command(flatten)]
+    patience: Patience,
+    #[command(flatten)]
     supervisor: Supervisor,
 }
 
 impl Reload {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
-        self.supervisor.wait(Work { what: "the reload", done: "applied" }, &Request::Reload)
+        self.supervisor.wait(Work { what: "the reload", done: "applied" }, &self.patience, &Request::Reload)
     }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 
-use super::ask::{Supervisor, Work};
+use super::ask::Supervisor;
 use super::completions::selectors;
 use super::exit::{Error, Exit};
 use crate::config::Signal;
@@ -26,6 +26,7 @@ impl SendSignal {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
         let request = Request::Signal { selector: self.selector.clone(), signal: self.signal };
-        self.supervisor.wait(Work { what: "the signal", done: "sent" }, &request)
+        self.supervisor.ask("the signal", &request, |_| Ok(()))?;
+        Ok(Exit::Success)
     }
 }

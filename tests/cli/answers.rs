@@ -100,6 +100,13 @@ fn what_the_supervisor_has_to_say_at_the_end_is_told() {
 }
 
 #[test]
+fn waiting_can_have_an_end() {
+    let scripted = Scripted::new(Vec::new());
+    let said = "abaqis-daemons: timed out waiting; the stop goes on, `abaqis-daemons status` shows it\n";
+    assert_eq!(scripted.run(&["stop", "all", "--timeout", "10ms"]), (75, String::new(), said.to_owned()));
+}
+
+#[test]
 fn progress_is_for_terminals_only() {
     let progress = Response::Progress { done: 1, total: 2, text: "ready".into() };
     let scripted = Scripted::new(vec![progress, done()]);
