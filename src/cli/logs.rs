@@ -41,6 +41,7 @@ struct Sources {
     identifiers: Vec<String>,
     files: Vec<PathBuf>,
     terminal: bool,
+    nowhere: bool,
 }
 
 impl Logs {
@@ -63,6 +64,9 @@ impl Logs {
         let mut readers: Vec<Command> =
             [self.journalctl(&sources), self.tail(&sources)].into_iter().flatten().collect();
         match (readers.pop(), readers.pop()) {
+            (None, _) if sources.nowhere => {
+                Err(Error::new(Exit::NoInput, "there is nothing to read: `log: null` throws it away"))
+            }
             (None, _) => Ok(Exit::Success),
             // In our place, so that its exit, its pager and Ctrl-C are its own.
             (Some(mut only), None) => {
@@ -133,6 +137,7 @@ impl Sources {
             LogSource::File { path } if !self.files.contains(&path) => self.files.push(path),
             LogSource::Journal { .. } | LogSource::File { .. } => {}
             LogSource::Terminal => self.terminal = true,
+            LogSource::Nowhere => self.nowhere = true,
         }
     }
 }

@@ -107,6 +107,8 @@ pub enum LogSource {
     },
     /// On the terminal of the running supervisor: ask for it by [`Request::Output`](super::messages::Request::Output).
     Terminal,
+    /// It is thrown away.
+    Nowhere,
 }
 
 /// Instants as RFC 3339 in UTC, to the millisecond: `2026-11-24T06:24:31.125Z`.

@@ -215,6 +215,14 @@ fn logs_on_the_supervisor_s_terminal_are_handed_over_by_it() {
 }
 
 #[test]
+fn logs_that_are_thrown_away_are_said_to_be() {
+    let log = Response::Log { instance: "abaqis/solr/1".parse().unwrap(), source: LogSource::Nowhere };
+    let scripted = Scripted::new(vec![log, done()]);
+    let said = "abaqis-daemons: there is nothing to read: `log: null` throws it away\n".to_owned();
+    assert_eq!(scripted.run(&["logs", "abaqis"]), (66, String::new(), said));
+}
+
+#[test]
 fn logs_in_the_journal_are_left_to_journalctl() {
     let folder = tempfile::tempdir().unwrap();
     let journalctl = folder.path().join("journalctl");
