@@ -86,6 +86,12 @@ pub enum For {
 
 /// Reads a text of at most `cap` bytes. `root`: whether this process is root's.
 pub fn read_text(path: &Path, cap: u64, reader: For, root: bool) -> Result<String, ReadError> {
+    let bytes = read_bytes(path, cap, reader, root)?;
+    String::from_utf8(bytes).map_err(|_| ReadError::NotText(path.to_owned()))
+}
+
+/// The same of any bytes.
+pub fn read_bytes(path: &Path, cap: u64, reader: For, root: bool) -> Result<Vec<u8>, ReadError> {
     let io = |source| ReadError::Io { path: path.to_owned(), source };
     // Not to hang at a FIFO.
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(io)?;
@@ -101,7 +107,7 @@ pub fn read_text(path: &Path, cap: u64, reader: For, root: bool) -> Result<Strin
     if bytes.len() as u64 > cap {
         return Err(ReadError::TooLarge { path: path.to_owned(), cap });
     }
-    String::from_utf8(bytes).map_err(|_| ReadError::NotText(path.to_owned()))
+    Ok(bytes)
 }
 
 fn allowed(path: &Path, found: &Metadata, reader: For) -> Result<(), ReadError> {

@@ -4,22 +4,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::{For, ReadError, read_text};
+use super::files::{For, ReadError, read_bytes};
+use crate::config::SourceFile;
 
 /// The file that is read where neither `--config` nor `ABAQIS_CONFIG` says otherwise.
 pub const DEFAULT_CONFIG: &str = "/etc/abaqis/daemons.yml";
 
 /// The most bytes of one file.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
-
-/// One file, as read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Its path.
-    pub path: PathBuf,
-    /// What it holds.
-    pub text: String,
-}
 
 /// The directory beside `file` that others add theirs to: `daemons.d` beside `daemons.yml`.
 pub fn directory(file: &Path) -> PathBuf {
@@ -28,12 +20,12 @@ pub fn directory(file: &Path) -> PathBuf {
 
 /// Reads the configuration at `file` and what stands in its directory. As root (`root`)
 /// nothing is read that another could have written.
-pub fn read(file: &Path, root: bool) -> Result<Vec<Source>, ReadError> {
+pub fn read(file: &Path, root: bool) -> Result<Vec<SourceFile>, ReadError> {
     let mut paths = vec![file.to_owned()];
     paths.extend(added(&directory(file))?);
     let read = |path: PathBuf| {
-        let text = read_text(&path, MAX_FILE, For::Supervisor, root)?;
-        Ok(Source { path, text })
+        let text = read_bytes(&path, MAX_FILE, For::Supervisor, root)?;
+        Ok(SourceFile { path, text })
     };
     paths.into_iter().map(read).collect()
 }
@@ -69,8 +61,10 @@ mod tests {
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("daemons.yml");
         fs::write(&file, "0").unwrap();
-        let texts =
-            || -> Vec<String> { read(&file, false).unwrap().into_iter().map(|source| source.text).collect() };
+        let texts = || -> Vec<String> {
+            let files = read(&file, false).unwrap().into_iter();
+            files.map(|file| String::from_utf8(file.text).unwrap()).collect()
+        };
         assert_eq!(texts(), ["0"]);
         fs::create_dir(dir.path().join("daemons.d")).unwrap();
         for (name, text) in
