@@ -1,6 +1,6 @@
 //! Clients that are broken, slow or hostile are nobody else's trouble.
 
-use abaqis_daemons::control::messages::Response;
+use abaqis_daemons::control::messages::{Hello, Response};
 use abaqis_daemons::control::server::{Lost, SILENCE};
 use abaqis_daemons::names::Selector;
 use proptest::prelude::*;
@@ -144,6 +144,29 @@ proptest! {
             }
             drop(stream);
             fake.serves().await;
+        });
+    }
+
+    #[test]
+    fn no_bytes_end_a_client_but_with_an_error(
+        greets in any::<bool>(),
+        bytes in prop::collection::vec(any::<u8>(), 0..2000),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let listener = tokio::net::UnixListener::bind(folder.path().join("control.sock")).unwrap();
+            let serving = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                if greets {
+                    let hello = serde_json::to_string(&Hello::of_this_process()).unwrap();
+                    stream.write_all(format!("{hello}\n").as_bytes()).await.unwrap();
+                }
+                let _ = stream.write_all(&bytes).await;
+            });
+            let answer = timeout(DEADLINE, ask(folder.path(), &status())).await.expect("it ends");
+            assert!(answer.is_err());
+            serving.await.unwrap();
         });
     }
 }
