@@ -9,7 +9,7 @@
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
@@ -132,20 +132,23 @@ impl Child {
 
     /// Sends it, and nobody else, a signal. That it has ended is no error.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        let info = std::ptr::null::<libc::siginfo_t>();
-        // SAFETY: a null pointer stands for what kill(2) would send along.
-        let sent = unsafe {
-            libc::syscall(libc::SYS_pidfd_send_signal, self.pidfd.as_raw_fd(), signal.raw(), info, 0)
-        };
-        match Errno::result(sent) {
-            Ok(_) | Err(Errno::ESRCH) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
+        send_signal(self.pidfd.as_raw_fd(), signal)
+    }
+}
+
+/// Sends the process behind a pidfd a signal. That it has ended is no error.
+pub(super) fn send_signal(pidfd: RawFd, signal: Signal) -> io::Result<()> {
+    let info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null pointer stands for what kill(2) would send along.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, signal.raw(), info, 0) };
+    match Errno::result(sent) {
+        Ok(_) | Err(Errno::ESRCH) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 
 /// waitid(2) on one process.
-fn wait(pidfd: BorrowedFd<'_>, options: i32) -> io::Result<Option<Exit>> {
+pub(super) fn wait(pidfd: BorrowedFd<'_>, options: i32) -> io::Result<Option<Exit>> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let id = pidfd.as_raw_fd().unsigned_abs();
     loop {

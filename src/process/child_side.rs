@@ -92,7 +92,9 @@ static NO_SIGNALS: u64 = 0;
 /// Only in a new process with one thread and its own table of descriptors, with all
 /// signals blocked. If it shares memory with its parent, the parent must stand still
 /// until this process has begun the program or ended.
-pub(super) unsafe fn run(prepared: &Prepared) -> ! {
+pub(super) unsafe extern "C" fn enter(prepared: *const Prepared) -> ! {
+    // SAFETY: it is kept for as long as this process needs it.
+    let prepared = unsafe { &*prepared };
     let mut status = prepared.fds.status;
     let errno = errno_of_this_thread();
     // SAFETY: as for this function.

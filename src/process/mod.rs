@@ -11,12 +11,15 @@ pub mod host;
 mod own;
 pub mod peer;
 mod prepare;
+mod quick;
 pub mod ready_set;
 mod signal;
 mod sockets;
 mod spawn;
+mod stack;
 mod strangers;
 pub mod users;
+mod watchdog;
 
 pub use cgroup::Cgroup;
 pub use child::{Child, Exit};

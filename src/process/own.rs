@@ -58,6 +58,17 @@ pub(super) fn is_hard_to_kill() -> bool {
     })
 }
 
+/// Whether this process's memory is open to core dumps and debuggers. Its own children,
+/// while they share it, make the kernel close it.
+pub(super) fn is_dumpable() -> bool {
+    nix::sys::prctl::get_dumpable().unwrap_or(false)
+}
+
+/// Opens it again.
+pub(super) fn become_dumpable() {
+    let _ = nix::sys::prctl::set_dumpable(true);
+}
+
 /// Every process that has lost its parent below this one becomes its child, not init's.
 pub fn become_subreaper() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
