@@ -1,6 +1,6 @@
 //! Submitting jobs from Rust: a call and options in, a job on a tube out.
 //!
-//! The queue, the clock and chance are the [`Producer`]'s, so that this stays pure.
+//! The queue, the clock and chance are the [`Queue`]'s, so that this stays pure.
 
 use std::sync::Arc;
 
@@ -37,12 +37,14 @@ pub struct Stamp {
 }
 
 /// Where an [`Engine`]'s jobs go.
-pub trait Producer {
+pub trait Queue {
+    /// What is known of a job that was put: its id, and on which server where there are several.
+    type Receipt;
     /// Why a job could not be put.
     type Error: std::error::Error;
 
-    /// Puts the job and returns its id.
-    fn put(&mut self, job: Submission) -> impl Future<Output = Result<u64, Self::Error>>;
+    /// Puts the job.
+    fn put(&mut self, job: Submission) -> impl Future<Output = Result<Self::Receipt, Self::Error>>;
 
     /// The time and a new random number; asked only when messages are signed.
     fn stamp(&mut self) -> Stamp;
@@ -62,9 +64,10 @@ pub enum EngineError<E: std::error::Error> {
 /// Submits calls as jobs.
 ///
 /// ```
-/// # use abaqis_daemons::ayl::{Call, Engine, Options, Producer, Stamp, Submission};
-/// # struct Queue;
-/// # impl Producer for Queue {
+/// # use abaqis_daemons::ayl::{Call, Engine, Options, Queue, Stamp, Submission};
+/// # struct Client;
+/// # impl Queue for Client {
+/// #     type Receipt = u64;
 /// #     type Error = std::io::Error;
 /// #     async fn put(&mut self, job: Submission) -> Result<u64, std::io::Error> {
 /// #         assert!(String::from_utf8_lossy(&job.body).contains(r#""code":"Resident.census(3)""#));
@@ -75,7 +78,7 @@ pub enum EngineError<E: std::error::Error> {
 /// #     }
 /// # }
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-/// let mut engine = Engine::new(Queue);
+/// let mut engine = Engine::new(Client);
 /// let call = Call::on_module("Resident", "census")?.argument(3);
 /// engine.submit(&call, &Options::default()).await?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -83,38 +86,42 @@ pub enum EngineError<E: std::error::Error> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Engine<P> {
-    producer: P,
+pub struct Engine<Q> {
+    queue: Q,
     keys: Option<Arc<KeySet>>,
 }
 
-impl<P: Producer> Engine<P> {
+impl<Q: Queue> Engine<Q> {
     /// An engine that does not sign.
-    pub fn new(producer: P) -> Self {
-        Self { producer, keys: None }
+    pub fn new(queue: Q) -> Self {
+        Self { queue, keys: None }
     }
 
     /// An engine that signs with the key of `keys` that is to sign.
-    pub fn signing(producer: P, keys: Arc<KeySet>) -> Self {
-        Self { producer, keys: Some(keys) }
+    pub fn signing(queue: Q, keys: Arc<KeySet>) -> Self {
+        Self { queue, keys: Some(keys) }
     }
 
-    /// Submits the call as a job and returns its id.
-    pub async fn submit(&mut self, call: &Call, options: &Options) -> Result<u64, EngineError<P::Error>> {
+    /// Submits the call as a job.
+    pub async fn submit(
+        &mut self,
+        call: &Call,
+        options: &Options,
+    ) -> Result<Q::Receipt, EngineError<Q::Error>> {
         self.submit_code(call.to_string(), Some(options.failed_job_handler), options).await
     }
 
-    /// Submits that Ruby as a job and returns its id; with no handler, the worker's counts.
+    /// Submits that Ruby as a job; with no handler, the worker's counts.
     pub async fn submit_code(
         &mut self,
         code: String,
         handler: Option<Handler>,
         options: &Options,
-    ) -> Result<u64, EngineError<P::Error>> {
+    ) -> Result<Q::Receipt, EngineError<Q::Error>> {
         let mut message = Message::new(code, handler);
         if let Some(keys) = &self.keys {
             let key = keys.signing().ok_or(EngineError::NoSigningKey)?;
-            let Stamp { now, number } = self.producer.stamp();
+            let Stamp { now, number } = self.queue.stamp();
             let until = now.saturating_add(u64::from(options.delay)).saturating_add(LIFETIME);
             let jti = format!("{number:032x}");
             let signature = sign(&message, key, &jti, (now, until), &options.queue_name);
@@ -127,7 +134,7 @@ impl<P: Producer> Engine<P> {
             time_to_run: options.time_to_run,
             body: message.to_body().into_bytes(),
         };
-        Ok(self.producer.put(job).await?)
+        Ok(self.queue.put(job).await?)
     }
 }
 
@@ -138,7 +145,8 @@ mod tests {
 
     struct Kept(Vec<Submission>);
 
-    impl Producer for &mut Kept {
+    impl Queue for &mut Kept {
+        type Receipt = u64;
         type Error = std::convert::Infallible;
 
         async fn put(&mut self, job: Submission) -> Result<u64, Self::Error> {

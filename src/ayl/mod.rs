@@ -21,7 +21,7 @@ mod policy;
 mod ruby;
 mod signing;
 
-pub use engine::{Engine, EngineError, Producer, Stamp, Submission};
+pub use engine::{Engine, EngineError, Queue, Stamp, Submission};
 pub use keys::{AccessError, Key, KeyError, KeyFault, KeySet, check_access};
 pub use message::Message;
 pub use options::{Handler, Options, OptionsError};
