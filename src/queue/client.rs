@@ -104,7 +104,14 @@ impl Client {
 
     /// When the next call will try to connect, if it has to wait for that.
     pub fn not_before(&self) -> Option<Instant> {
-        self.not_before.filter(|_| self.connection.is_none())
+        self.not_before.filter(|at| self.connection.is_none() && *at > Instant::now())
+    }
+
+    /// Gives up what is under way after waiting in vain, as if it had failed.
+    pub(super) fn postpone(&mut self) {
+        if self.connection.is_none() {
+            self.drop_connection();
+        }
     }
 
     /// Closes the connection. The server makes what was reserved on it ready at once; the

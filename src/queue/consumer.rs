@@ -3,6 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::calls::Reservation;
 use super::client::Client;
@@ -12,13 +15,17 @@ use super::options::Options;
 use crate::beanstalk::Job;
 use crate::names::ServerAddress;
 
+/// How long one server may keep the others' jobs waiting.
+const SLOW: Duration = Duration::from_millis(250);
+
 /// Reserves from several servers, one job at a time: a [`Held`] borrows the consumer, so
 /// nothing is reserved while it is there.
 ///
 /// With one server this is a plain reserve. With several each is asked in turn without
 /// waiting, and only when none has a job do all wait together; then the reserves that
 /// brought nothing are given up by closing their connections, which makes a job that
-/// came in that moment ready again. Priorities hold within a server, not across them.
+/// came in that moment ready again, with one more in its count of reserves. Priorities
+/// hold within a server, not across them.
 pub struct Consumer {
     slots: Vec<Slot>,
     /// Counts the reserves.
@@ -47,9 +54,9 @@ impl Consumer {
         Self { slots, turn: 0 }
     }
 
-    /// The servers that could not be reached when they were last tried, and why.
+    /// What is wrong with the servers that are not connected, as far as they were tried.
     pub fn troubles(&self) -> impl Iterator<Item = &Error> {
-        self.slots.iter().filter_map(|slot| slot.trouble.as_ref())
+        self.slots.iter().filter(|slot| !slot.client.is_connected()).filter_map(|slot| slot.trouble.as_ref())
     }
 
     /// Connects to every server, once each; one that succeeds is enough.
@@ -108,21 +115,23 @@ impl Consumer {
         }
     }
 
-    /// Asks each connected server without waiting, beginning with another one each time.
+    /// Asks each server without waiting, beginning with another one each time. One that
+    /// is slow to connect or to answer is left to [`Self::wait_for_any`].
     async fn ask_in_turn(&mut self) -> Option<(usize, Job)> {
         let count = self.slots.len();
         self.turn = self.turn.wrapping_add(1);
         for step in 0..count {
             let index = self.turn.wrapping_add(step) % count;
             let slot = &mut self.slots[index];
-            // One that waits already answers by itself.
-            if !slot.client.is_connected() || slot.client.is_waiting() {
+            // A reserve that waits already answers by itself.
+            if slot.client.not_before().is_some() || slot.client.is_waiting() {
                 continue;
             }
-            match slot.client.reserve_with_timeout(0).await {
-                Ok(Reservation::Job(job)) => return Some((index, job)),
-                Ok(_) => {}
-                Err(error) => slot.trouble = Some(error),
+            match timeout(SLOW, slot.client.reserve_with_timeout(0)).await {
+                Ok(Ok(Reservation::Job(job))) => return Some((index, job)),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => slot.trouble = Some(error),
+                Err(_) => slot.client.postpone(),
             }
         }
         None
