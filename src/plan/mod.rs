@@ -11,11 +11,13 @@
 //! in as arguments.
 
 mod change;
+mod diff;
 mod expand;
 mod render;
 mod spec;
 
 pub use change::{Change, ChangeAction, Plan, Reason};
+pub use diff::diff;
 pub use expand::{EnvFiles, Found, expand};
 pub use render::{Inherited, Rendered, command_line, complete, render};
 pub use spec::{EnvFile, InstanceSpec, Release, Wanted};

@@ -64,6 +64,6 @@ impl InstanceSpec {
 }
 
 /// Equality that looks at the address first: after a reload most is the same allocation.
-fn same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
+pub(super) fn same<T: PartialEq>(a: &Arc<T>, b: &Arc<T>) -> bool {
     Arc::ptr_eq(a, b) || a == b
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::RequestId;
 use crate::lifecycle::{Exit, Run, State, Time};
 use crate::names::{InstanceId, Selector};
@@ -101,7 +103,7 @@ pub enum Answer {
 }
 
 /// An instance that is not as it was asked to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Which.
     pub instance: InstanceId,

@@ -1,9 +1,218 @@
-//! Decides: events in, actions out. No clock, no I/O, no randomness.
+//! Decides: an event and the time go in, actions come out.
+//!
+//! ```text
+//!     Event ─► handle ─┬─ apply     a configuration: what changes           (plan::diff)
+//!                      ├─ command   an operator: start, stop, restart
+//!                      ├─ life      a process or a deadline: one instance    (lifecycle)
+//!                      │
+//!                      └─ settle    what follows from that for others, until nothing does:
+//!                            order     who may start, who may stop          `after`, the herd
+//!                            roll      whose turn it is to be replaced
+//!                            requests  who can be answered
+//!                                                                  └─► Action
+//! ```
+//!
+//! There is no clock, no I/O and no randomness here: the time comes with each event, jitter from
+//! a seed. So the whole supervisor runs in a test, millions of events, with no process started;
+//! and what it is can be written down ([`Core::snapshot`]) and go on in another program image.
+//!
+//! An event costs what it changes: instances and groups are found by maps, deadlines by an
+//! ordered set, and what a change means for others is counted, not walked.
 
 mod action;
+mod answer;
+mod apply;
+mod command;
 mod event;
+mod fleet;
+mod order;
+mod requests;
+mod roll;
+mod rolling;
+mod settle;
+mod slab;
+mod snapshot;
 mod status;
+mod timers;
+mod turns;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Answer, Failure, Refusal, StateChange};
 pub use event::{Command, Event, RequestId, Verb};
+pub use snapshot::{RestoreError, Snapshot};
 pub use status::{InstanceStatus, Summary};
+
+use crate::lifecycle::{Cause, Desired, Effect, Life, ProcessEvent, Run, Time};
+use fleet::Fleet;
+use requests::Requests;
+use slab::{GroupSlot, Slot};
+use timers::Timers;
+use turns::Turns;
+use words::Words;
+
+/// What the core is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How many instances may be booting at once; at least 1.
+    pub herd: usize,
+    /// Where jitter comes from.
+    pub seed: u64,
+}
+
+/// The supervisor's mind.
+#[derive(Debug)]
+pub struct Core {
+    settings: Settings,
+    mode: Mode,
+    fleet: Fleet,
+    timers: Timers,
+    /// Those that could start, were it not for the herd.
+    turns: Turns,
+    requests: Requests,
+    words: Words,
+    last_run: Run,
+    /// How many are booting.
+    booting: usize,
+    summary: Summary,
+    /// Instances that changed, and what that means is not seen to yet.
+    changed: VecDeque<Slot>,
+    /// The same of groups.
+    stirred: BTreeSet<GroupSlot>,
+    /// Kept for its room.
+    effects: Vec<Effect>,
+}
+
+/// How far the supervisor itself is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Mode {
+    Running,
+    /// Nothing starts any more.
+    Leaving,
+    /// Nothing is left.
+    Finished,
+}
+
+/// The time, and where actions go.
+struct Context<'a> {
+    now: Time,
+    out: &'a mut Vec<Action>,
+}
+
+impl Core {
+    /// Nothing runs and nothing is wanted.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings: Settings { herd: settings.herd.max(1), ..settings },
+            mode: Mode::Running,
+            fleet: Fleet::default(),
+            timers: Timers::default(),
+            turns: Turns::default(),
+            requests: Requests::default(),
+            words: Words::default(),
+            last_run: Run::default(),
+            booting: 0,
+            summary: Summary::default(),
+            changed: VecDeque::new(),
+            stirred: BTreeSet::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Something happened at `now`; what is to be done is added to `out`. `now` never runs backwards.
+    pub fn handle(&mut self, event: Event, now: Time, out: &mut Vec<Action>) {
+        if self.mode == Mode::Finished {
+            return refuse(&event, out);
+        }
+        let cx = &mut Context { now, out };
+        match event {
+            Event::Process(run, news) => self.hear(run, news, cx),
+            Event::Tick => self.tick(cx),
+            Event::Cancel { request } => self.cancel(request),
+            Event::Shutdown if self.mode == Mode::Running => self.shut_down(cx),
+            Event::Shutdown | Event::ShutdownNow => self.shut_down_now(cx),
+            Event::Apply { .. } | Event::Command { .. } if self.mode == Mode::Leaving => {
+                refuse(&event, cx.out);
+            }
+            Event::Apply { wanted, request } => self.apply(&wanted, request, cx),
+            Event::Command { request, command } => self.command(request, &command, cx),
+        }
+        self.settle(cx);
+        if self.mode == Mode::Leaving && self.fleet.by_id.is_empty() {
+            self.mode = Mode::Finished;
+            cx.out.push(Action::Finished);
+        }
+    }
+
+    /// When to send [`Event::Tick`], if nothing happens before. Never earlier than needed by more
+    /// than a watchdog's period.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    /// Whether a shutdown has begun.
+    pub fn is_leaving(&self) -> bool {
+        self.mode != Mode::Running
+    }
+
+    /// The highest number of a request so far; 0 before the first.
+    pub fn last_request(&self) -> RequestId {
+        self.requests.last()
+    }
+
+    fn hear(&mut self, run: Run, news: ProcessEvent, cx: &mut Context<'_>) {
+        let Some(slot) = self.fleet.by_run.get(&run).copied() else { return };
+        self.step(slot, cx, |life, rules, now, out| life.hear(news, rules, now, out));
+    }
+
+    fn tick(&mut self, cx: &mut Context<'_>) {
+        while let Some(slot) = self.timers.pop_due(cx.now) {
+            self.fleet.instances[slot].armed = None;
+            self.step(slot, cx, Life::tick);
+        }
+    }
+
+    fn cancel(&mut self, request: RequestId) {
+        self.requests.cancel(request);
+        for slot in self.fleet.instances.keys() {
+            self.fleet.instances[slot].asks.retain(|ask| ask.request != request);
+        }
+    }
+
+    fn shut_down(&mut self, cx: &mut Context<'_>) {
+        self.mode = Mode::Leaving;
+        self.requests.refuse_all(cx.out);
+        self.turns.clear();
+        for group in self.fleet.groups.keys() {
+            let group = &mut self.fleet.groups[group];
+            group.roll = roll::Roll::default();
+            group.waiting.clear();
+        }
+        for slot in self.fleet.instances.keys() {
+            self.fleet.instances[slot].asks.clear();
+            self.step(slot, cx, |life, _, now, _| life.order(Desired::Gone, Cause::Shutdown, now));
+        }
+    }
+
+    fn shut_down_now(&mut self, cx: &mut Context<'_>) {
+        if self.mode == Mode::Running {
+            self.shut_down(cx);
+        }
+        for slot in self.fleet.instances.keys() {
+            self.step(slot, cx, |life, _, now, out| life.kill(now, out));
+        }
+    }
+}
+
+/// The answer of a supervisor that is on its way out.
+fn refuse(event: &Event, out: &mut Vec<Action>) {
+    if let Event::Apply { request: Some(request), .. } | Event::Command { request, .. } = event {
+        out.push(Action::Answer { request: *request, answer: Answer::Refused(Refusal::ShuttingDown) });
+    }
+}

@@ -1,6 +1,9 @@
 //! What the core tells of its instances.
 
+use super::Core;
+use super::slab::Slot;
 use crate::lifecycle::{Exit, Run, State, Time};
+use crate::names::Selector;
 use crate::plan::InstanceSpec;
 
 /// One instance, as it is now.
@@ -41,5 +44,43 @@ impl Summary {
     /// How many there are.
     pub fn total(&self) -> u32 {
         self.0.iter().sum()
+    }
+}
+
+impl Core {
+    /// The instances named, in the order of their names.
+    pub fn status<'a>(&'a self, selector: &'a Selector) -> impl Iterator<Item = InstanceStatus<'a>> {
+        let named = self.fleet.by_id.iter().filter(|(id, _)| selector.matches(id));
+        named.map(|(_, slot)| self.status_of(*slot))
+    }
+
+    fn status_of(&self, slot: Slot) -> InstanceStatus<'_> {
+        let instance = &self.fleet.instances[slot];
+        let life = &instance.life;
+        InstanceStatus {
+            spec: instance.running(),
+            state: life.state(),
+            since: instance.since,
+            reason: self.reason(slot),
+            run: life.run(),
+            pid: life.pid(),
+            restarts: life.restarts(),
+            last_exit: life.last_exit(),
+            status: life.status(),
+            job: life.job(),
+        }
+    }
+
+    /// The processes there are, or of which something is left, with what they were started as.
+    pub fn processes(&self) -> impl Iterator<Item = (Run, Option<u32>, &InstanceSpec)> {
+        self.fleet.by_run.iter().map(|(run, slot)| {
+            let instance = &self.fleet.instances[*slot];
+            (*run, instance.life.pid(), instance.running().as_ref())
+        })
+    }
+
+    /// How many instances are in each state.
+    pub fn summary(&self) -> Summary {
+        self.summary
     }
 }

@@ -1,0 +1,136 @@
+//! A configuration: what changes for each instance.
+
+use std::sync::Arc;
+
+use super::RequestId;
+use super::requests::{Ask, Want};
+use super::roll::{Fate, Why};
+use super::slab::Slot;
+use super::{Context, Core};
+use crate::lifecycle::{Cause, Desired, State};
+use crate::plan::{self, Change, ChangeAction, InstanceSpec, Plan, Wanted};
+
+impl Core {
+    /// What [`Event::Apply`](super::Event::Apply) with this would do.
+    pub fn plan(&self, wanted: &Wanted) -> Plan {
+        plan::diff(&self.running(), wanted)
+    }
+
+    /// What runs, or would if it were not stopped or failed.
+    fn running(&self) -> Wanted {
+        let instances = self.fleet.instances.iter().map(|(_, instance)| instance);
+        let stay = instances.filter(|instance| instance.life.desired() != Desired::Gone);
+        stay.map(|instance| (instance.spec.id.clone(), instance.running().clone())).collect()
+    }
+
+    pub(super) fn apply(&mut self, wanted: &Wanted, request: Option<RequestId>, cx: &mut Context<'_>) {
+        let plan = self.plan(wanted);
+        for group in self.fleet.groups.keys() {
+            // Who is to be replaced is found out anew.
+            self.fleet.groups[group].roll.pending.retain(|_, why| matches!(why, Why::Restart(_)));
+        }
+        let mut asked = Vec::new();
+        for change in &plan.changes {
+            let Some(spec) = wanted.get(&change.instance) else {
+                asked.extend(self.take_away(change, cx));
+                continue;
+            };
+            let slot = match self.fleet.by_id.get(&change.instance) {
+                Some(slot) => *slot,
+                None => self.add(spec, cx),
+            };
+            asked.extend(self.adopt(slot, spec, change, cx));
+        }
+        self.words.forget_releases(|selector| wanted.keys().any(|id| selector.matches(id)));
+        self.fleet.link();
+        self.stirred.extend(self.fleet.groups.keys());
+        if let Some(request) = request {
+            self.requests.saw(request);
+            self.requests.open(request, asked.len(), Vec::new(), cx.out);
+            for (slot, want) in asked {
+                self.fleet.instances[slot].asks.push(Ask { request, want });
+                self.changed.push_back(slot);
+            }
+        }
+    }
+
+    fn add(&mut self, spec: &Arc<InstanceSpec>, cx: &mut Context<'_>) -> Slot {
+        let stopped = self.words.stopped(&spec.id);
+        let slot = self.fleet.insert(spec.clone(), stopped, cx.now);
+        self.summary.0[self.fleet.instances[slot].life.state() as usize] += 1;
+        self.step(slot, cx, |_, _, _, _| {});
+        slot
+    }
+
+    fn take_away(&mut self, change: &Change, cx: &mut Context<'_>) -> Option<(Slot, Want)> {
+        let slot = *self.fleet.by_id.get(&change.instance)?;
+        let cause = Cause::Removed(change.reason.to_string().into());
+        self.step(slot, cx, |life, _, now, _| life.order(Desired::Gone, cause, now));
+        Some((slot, Want::Down))
+    }
+
+    /// An instance is to be `spec` from now on.
+    fn adopt(
+        &mut self,
+        slot: Slot,
+        spec: &Arc<InstanceSpec>,
+        change: &Change,
+        cx: &mut Context<'_>,
+    ) -> Option<(Slot, Want)> {
+        let instance = &mut self.fleet.instances[slot];
+        let running = instance.running().clone();
+        instance.outdated = (!instance.life.is_idle() && !running.same_process(spec)).then_some(running);
+        instance.spec = spec.clone();
+        if instance.life.desired() == Desired::Gone {
+            return self.call_back(slot, cx);
+        }
+        match change.action {
+            ChangeAction::Untouched | ChangeAction::Stop => return None,
+            ChangeAction::Live => {
+                self.step(slot, cx, |life, rules, now, out| {
+                    life.reconfigured(rules.policy.restart == crate::config::Restart::Always);
+                    life.look_again(rules, now, out);
+                });
+            }
+            ChangeAction::Start | ChangeAction::Replace => {
+                self.step(slot, cx, |life, _, _, _| life.reconfigured(true));
+            }
+        }
+        let instance = &self.fleet.instances[slot];
+        let beyond = instance.life.last_run();
+        let roll = &mut self.fleet.groups[instance.group].roll;
+        if let Some(fate) = roll.current.get_mut(&slot)
+            && !instance.life.is_live()
+        {
+            *fate = Fate::Underway { beyond };
+        }
+        if change.action == ChangeAction::Live {
+            return None;
+        }
+        match (instance.life.is_live(), instance.life.desired()) {
+            (true, _) => {
+                let why = Why::Config(change.reason.to_string().into());
+                roll.pending.entry(slot).or_insert(why);
+            }
+            (false, Desired::Up) if change.action == ChangeAction::Replace => {
+                roll.current.insert(slot, Fate::Underway { beyond });
+            }
+            (false, Desired::Up) => {}
+            (false, Desired::Stopped | Desired::Gone) => return None,
+        }
+        Some((slot, Want::Applied { beyond }))
+    }
+
+    /// An instance that was about to be forgotten is wanted again.
+    fn call_back(&mut self, slot: Slot, cx: &mut Context<'_>) -> Option<(Slot, Want)> {
+        let instance = &self.fleet.instances[slot];
+        let beyond = instance.life.last_run();
+        if self.words.stopped(&instance.spec.id) {
+            self.step(slot, cx, |life, _, now, _| life.order(Desired::Stopped, Cause::Stop, now));
+            return None;
+        }
+        self.step(slot, cx, |life, _, _, _| life.want());
+        debug_assert_ne!(self.fleet.instances[slot].life.state(), State::Failed);
+        Some((slot, Want::Applied { beyond }))
+    }
+}
