@@ -1,10 +1,12 @@
 //! Why an instance is as it is, in words for an operator.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use super::actual::{Actual, Idle, Ladder, Stage, Verdict};
 use super::life::{Life, Rules};
-use super::{Cause, Exit, Fault, Pause, Span};
+use super::{Cause, Exit, Fault, Pause};
+use crate::config::write_duration;
 
 impl Life {
     /// Why it is in its state, as far as the instance itself knows; what it waits for it does not.
@@ -12,7 +14,11 @@ impl Life {
         match &self.actual {
             Actual::Idle(Idle::Backoff { pause, fault, .. }) => {
                 let mut text = self.fault(*fault, rules);
-                let _ = write!(text, ", again in {}", Span(pause.length(&rules.policy.backoff)));
+                let _ = write!(
+                    text,
+                    ", again in {}",
+                    write_duration(rounded(pause.length(&rules.policy.backoff)))
+                );
                 if let Pause::Failure { failures: 2.., .. } = pause {
                     let _ = write!(text, " ({} failures in a row)", self.history.failures);
                 }
@@ -23,7 +29,7 @@ impl Life {
                 Some(match verdict {
                     Verdict::Never => fault,
                     Verdict::Limit(count) => {
-                        let within = Span(rules.policy.start_limit.within);
+                        let within = write_duration(rules.policy.start_limit.within);
                         format!("{count} failures within {within}, the last: {fault}")
                     }
                 })
@@ -58,16 +64,27 @@ impl Life {
                 self.history.last_exit.as_ref().map_or_else(|| Exit::Unknown.to_string(), Exit::to_string)
             }
             Fault::NotReady => {
-                let mut text = format!("not ready within {}", Span(rules.policy.ready_timeout));
+                let mut text = format!("not ready within {}", write_duration(rules.policy.ready_timeout));
                 if let Some(check) = self.said.as_ref().and_then(|said| said.check.as_ref()) {
                     let _ = write!(text, ": {check}");
                 }
                 text
             }
             Fault::Watchdog => match rules.watchdog {
-                Some(every) => format!("no sign of life within {}", Span(every)),
+                Some(every) => format!("no sign of life within {}", write_duration(every)),
                 None => "no sign of life".to_owned(),
             },
         }
     }
+}
+
+/// A wait as far as anybody wants to know: jitter makes odd numbers.
+fn rounded(wait: Duration) -> Duration {
+    let millis = wait.as_millis();
+    let step = match millis {
+        0..1_000 => 1,
+        1_000..10_000 => 100,
+        _ => 1_000,
+    };
+    Duration::from_millis(u64::try_from(millis / step * step).unwrap_or(u64::MAX))
 }

@@ -40,12 +40,9 @@ mod news;
 mod state;
 mod time;
 
-#[cfg(test)]
-mod tests;
-
 pub use actual::{Cause, Desired, Effect, Fault};
 pub use event::{Exit, Notice, Phase, ProcessEvent, Run, Watchdog};
 pub use history::Pause;
 pub use life::{Life, Rules};
 pub use state::State;
-pub use time::{Span, Time};
+pub use time::Time;

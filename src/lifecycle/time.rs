@@ -1,6 +1,5 @@
 //! Instants that survive a new program image.
 
-use std::fmt;
 use std::ops::Add;
 use std::time::Duration;
 
@@ -40,38 +39,9 @@ impl Add<Duration> for Time {
     }
 }
 
-/// A span as it is written in `daemons.yml`: `200ms`, `1.5s`, `30s`, `5m`, `1h30m`.
-pub struct Span(pub Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, millis) = (self.0.as_secs(), self.0.subsec_millis());
-        if seconds == 0 {
-            return write!(f, "{millis}ms");
-        }
-        if seconds < 60 && millis >= 100 {
-            return write!(f, "{seconds}.{}s", millis / 100);
-        }
-        let parts = [
-            (seconds / 86_400, 'd'),
-            (seconds / 3600 % 24, 'h'),
-            (seconds / 60 % 60, 'm'),
-            (seconds % 60, 's'),
-        ];
-        parts.iter().filter(|(n, _)| *n > 0).try_for_each(|(n, unit)| write!(f, "{n}{unit}"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_span_reads_as_it_is_written() {
-        let text = |millis| Span(Duration::from_millis(millis)).to_string();
-        assert_eq!([0, 200, 1000, 1550, 30_000].map(text), ["0ms", "200ms", "1s", "1.5s", "30s"]);
-        assert_eq!([300_000, 5_400_000, 90_061_500].map(text), ["5m", "1h30m", "1d1h1m1s"]);
-    }
 
     #[test]
     fn time_does_not_run_over() {

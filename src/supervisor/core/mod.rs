@@ -37,9 +37,6 @@ mod timers;
 mod turns;
 mod words;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
