@@ -118,10 +118,10 @@ mod tests {
 
     const BACKOFF: Backoff = Backoff {
         initial: Duration::from_millis(200),
-        max: Duration::from_secs(60),
+        max: Duration::from_mins(1),
         factor: Milli(2000),
         jitter: Milli(0),
-        reset_after: Duration::from_secs(60),
+        reset_after: Duration::from_mins(1),
     };
 
     fn wait(backoff: &Backoff, failures: u32) -> Duration {
