@@ -6,6 +6,7 @@
 
 mod ask;
 mod beanstalk;
+mod check;
 mod completions;
 mod events;
 pub mod exit;
@@ -19,6 +20,7 @@ pub mod place;
 mod plan;
 mod reload;
 pub mod screen;
+mod show;
 mod signal;
 mod status;
 pub mod table;
@@ -58,6 +60,10 @@ enum Command {
     Restart(operate::Operate),
     /// Send a signal to instances
     Signal(signal::SendSignal),
+    /// Whether the configuration can be used, with everything that is wrong
+    Check(check::Check),
+    /// The configuration, resolved, with its defaults filled in
+    Show(show::Show),
     /// What a reload would do
     Plan(plan::Plan),
     /// Apply the configuration as it is now
@@ -80,6 +86,8 @@ impl Command {
             Self::Stop(command) => command.run(Verb::Stop),
             Self::Restart(command) => command.run(Verb::Restart),
             Self::Signal(command) => command.run(),
+            Self::Check(command) => command.run(),
+            Self::Show(command) => command.run(),
             Self::Plan(command) => command.run(),
             Self::Reload(command) => command.run(),
             Self::Logs(command) => command.run(),

@@ -18,6 +18,7 @@ mod problem;
 mod quantity;
 mod read;
 mod resolve;
+mod show;
 mod signal;
 mod template;
 pub mod yaml;

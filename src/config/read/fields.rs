@@ -32,8 +32,7 @@ pub(super) fn entries<'n>(
     if let Value::Map(entries) = &node.value {
         return Some(entries);
     }
-    reader.error(node.place, Fault::WrongType { expected, found: node.what().to_owned() });
-    None
+    reader.wrong_type(node, expected)
 }
 
 /// Gives each entry of a map to `take`; `known` are the keys that it takes.

@@ -37,9 +37,9 @@ pub(in crate::config) fn read_files(reader: &mut Reader<'_>, files: &[SourceFile
     let mut all = Files::default();
     for (file, number) in files.iter().zip(0..) {
         let mut faults = Vec::new();
-        let root = yaml::parse(number, &file.text, &mut |place, error| faults.push((place, error)));
-        for (place, error) in faults {
-            reader.error(place, error);
+        let root = yaml::parse(number, &file.text, &mut |place, key, error| faults.push((place, key, error)));
+        for (place, key, error) in faults {
+            reader.at(&key, |reader| reader.error(place, error));
         }
         let Some(root) = root else { continue };
         let first = reader.sources.path(0).to_owned();

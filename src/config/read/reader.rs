@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
     fn key(&self) -> String {
         let mut key = String::new();
         for part in &self.key {
-            if !key.is_empty() && !part.starts_with('[') {
+            if !key.is_empty() && !part.is_empty() && !part.starts_with('[') {
                 key.push('.');
             }
             key.push_str(part);

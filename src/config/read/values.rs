@@ -14,9 +14,8 @@ use crate::config::{Command, Milli, Template};
 impl Reader<'_> {
     pub(super) fn wrong_type<T>(&mut self, node: &Node, expected: &'static str) -> Option<T> {
         let found = match (&node.value, node.scalar_kind()) {
-            (Value::Scalar { text, .. }, Some(ScalarKind::Number | ScalarKind::Boolean)) => {
-                format!("{} {text}", node.what())
-            }
+            (Value::Scalar { text, .. }, Some(ScalarKind::Number)) => format!("the number {text}"),
+            (Value::Scalar { text, .. }, Some(ScalarKind::Boolean)) => text.clone(),
             (Value::Scalar { text, .. }, Some(ScalarKind::Text)) if text.chars().count() <= 40 => {
                 format!("{text:?}")
             }

@@ -1,6 +1,7 @@
 //! Events of the parser -> the tree.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use thiserror::Error;
@@ -54,17 +55,20 @@ pub enum YamlError {
     #[error("a key must be text, found {0}")]
     KeyNotText(&'static str),
     /// The same key in the same map.
-    #[error("the key {key} is in line {line} already", key = .0, line = .1)]
-    Duplicate(String, u32),
+    #[error("is in line {0} already")]
+    Duplicate(u32),
 }
+
+/// Takes an error, with its place and the keys that lead there (`a.b[2]`).
+pub type Report<'r> = &'r mut dyn FnMut(Place, String, YamlError);
 
 /// Reads `text`. Every error that leaves the tree in one piece (a duplicate key, a
 /// tag) goes to `problem` and the rest is read on; `None` means that there is no tree.
-pub fn parse(file: u16, bytes: &[u8], problem: &mut dyn FnMut(Place, YamlError)) -> Option<Node> {
+pub fn parse(file: u16, bytes: &[u8], problem: Report<'_>) -> Option<Node> {
     let text = match text(file, bytes) {
         Ok(text) => text,
         Err((place, error)) => {
-            problem(place, error);
+            problem(place, String::new(), error);
             return None;
         }
     };
@@ -86,14 +90,14 @@ pub fn parse(file: u16, bytes: &[u8], problem: &mut dyn FnMut(Place, YamlError))
             Ok((event, span)) => builder.event(event, span),
         };
         if let Err((place, error)) = step {
-            (builder.problem)(place, error);
+            builder.report(place, error);
             return None;
         }
     }
     let empty = |node: &Node| matches!(&node.value, Value::Scalar { text, plain: true } if text.is_empty());
     let root = builder.root.take().filter(|root| !empty(root));
     if root.is_none() {
-        problem(Place::start_of(file), YamlError::Empty);
+        problem(Place::start_of(file), String::new(), YamlError::Empty);
     }
     root
 }
@@ -162,7 +166,7 @@ struct Builder<'p> {
     /// What each anchor stands for, and how many nodes that is.
     anchors: HashMap<usize, (Node, usize)>,
     nodes: usize,
-    problem: &'p mut dyn FnMut(Place, YamlError),
+    problem: Report<'p>,
 }
 
 impl Builder<'_> {
@@ -243,9 +247,26 @@ impl Builder<'_> {
         Ok(())
     }
 
+    fn report(&mut self, place: Place, error: YamlError) {
+        let syntax = matches!(error, YamlError::Syntax(_) | YamlError::SecondDocument);
+        let key = if syntax { String::new() } else { path(&self.open) };
+        (self.problem)(place, key, error);
+    }
+
+    /// The same, for a `key` that has its value already.
+    fn report_at(&mut self, key: &str, place: Place, error: YamlError) {
+        let mut path = path(&self.open);
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(key);
+        (self.problem)(place, path, error);
+    }
+
     fn tag(&mut self, place: Place, tag: Option<&saphyr_parser::Tag>) {
         if let Some(tag) = tag {
-            (self.problem)(place, YamlError::Tag(tag.to_string()));
+            let name = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
+            self.report(place, YamlError::Tag(name));
         }
     }
 
@@ -276,9 +297,9 @@ impl Builder<'_> {
                         return Err((node.place, YamlError::TooDeep));
                     }
                     if key == "<<" {
-                        (self.problem)(place, YamlError::MergeKey);
+                        self.report_at(&key, place, YamlError::MergeKey);
                     } else if let Some(&first) = open.seen.get(&key) {
-                        (self.problem)(place, YamlError::Duplicate(key, first));
+                        self.report_at(&key, place, YamlError::Duplicate(first));
                     } else {
                         open.seen.insert(key.clone(), place.line);
                         entries.push(Entry { key, place, value: node });
@@ -289,6 +310,22 @@ impl Builder<'_> {
         }
         Ok(())
     }
+}
+
+/// The keys and numbers that lead to where the parser is.
+fn path(open: &[Open]) -> String {
+    let mut path = String::new();
+    for one in open {
+        match (&one.key, &one.node.value) {
+            (_, Value::List(items)) => {
+                let _ = write!(path, "[{}]", items.len());
+            }
+            (Some((key, _)), _) if path.is_empty() => path.push_str(key),
+            (Some((key, _)), _) => path.extend([".", key]),
+            (None, _) => {}
+        }
+    }
+    path
 }
 
 /// How many nodes there are in it.

@@ -11,5 +11,5 @@
 mod build;
 mod node;
 
-pub use build::{MAX_BYTES, MAX_DEPTH, MAX_NODES, YamlError, parse};
+pub use build::{MAX_BYTES, MAX_DEPTH, MAX_NODES, Report, YamlError, parse};
 pub use node::{Entry, Node, Place, ScalarKind, Value};
