@@ -1,18 +1,52 @@
 //! Where the output of a daemon goes: journal stream, file, terminal.
+//!
+//! ```text
+//!   journal    daemon ──────────────────────────────► journald      nothing of it passes here
+//!
+//!   file       daemon ─► pipe ─► capture ─► queue ─► files          two threads and
+//!   terminal   daemon ─► pipe ─► capture ─► queue ─► terminal       one for the terminal
+//! ```
+//!
+//! The capturing thread only reads, and reads always: so no daemon waits for a disk or
+//! a terminal, and nor does the supervisor, which has nothing to do with any of it after
+//! it has handed out the pipe. When the queue to a slow disk or a stopped terminal is
+//! full, whole lines are dropped and counted: `[17 lines dropped]`. The threads are
+//! begun when somebody first needs them.
+//!
+//! A journal that does not take a stream (it is away, or its queue is full) is no reason
+//! not to start a daemon: its output then goes where the supervisor's own stdout goes,
+//! with its name before each line, until it is started anew.
 
+mod capture;
+mod events;
+mod file;
 mod journal;
+mod lines;
+mod terminal;
 
+use std::collections::HashMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use crate::process::output_pipe;
+use capture::Capture;
+
+pub use capture::Line;
+pub use events::{Events, under_journal};
 pub use journal::JournalStreams;
+
+/// Bytes in the pipe of a daemon that writes to a file.
+const FILE_PIPE: i32 = 256 * 1024;
 
 /// Where the output of a daemon is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// A stream of its own to the journal.
     Journal,
+    /// Nowhere.
+    Null,
     /// A file that is rotated.
     File(FileLog),
     /// The terminal, or whatever the supervisor's own stdout is, with the instance's
@@ -23,24 +57,43 @@ pub enum Destination {
 /// A file and how much of it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileLog {
-    /// Where it is.
+    /// Where it is: absolute, and no other daemon's.
     pub path: PathBuf,
-    /// From this many bytes on a new one is begun.
+    /// Before it would grow beyond this many bytes, a new one is begun.
     pub max_size: u64,
     /// As many old ones stay beside it: `PATH.1` is the youngest.
     pub keep: u32,
+    /// User and group of the daemon. They own the file if they own its folder;
+    /// otherwise the group may read it.
+    pub owner: Option<(u32, u32)>,
 }
 
 /// Hands out what daemons write to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Logs {
     journal: JournalStreams,
+    capture: Option<Capture>,
+    /// The pipe of each instance whose output is captured: it outlives its processes.
+    pipes: HashMap<String, Pipe>,
+    /// Whether it has been said that the journal takes no streams.
+    complained: bool,
+}
+
+#[derive(Debug)]
+struct Pipe {
+    to: Destination,
+    writer: OwnedFd,
 }
 
 impl Logs {
     /// With the journal at its usual place.
     pub fn new() -> Self {
-        Self { journal: JournalStreams::new() }
+        Self::default()
+    }
+
+    /// With a journal that listens elsewhere.
+    pub fn with_journal(journal: JournalStreams) -> Self {
+        Self { journal, ..Self::default() }
     }
 
     /// Where the journal is, if there is one: the place for what names no other.
@@ -48,19 +101,64 @@ impl Logs {
         if self.journal.is_there() { Destination::Journal } else { Destination::Terminal }
     }
 
-    /// What a new process of `instance` is to have as stdout and stderr. Never blocks;
-    /// nor will whoever writes to it wait for a slow reader, but for the journal.
+    /// What a new process of `instance` is to have as stdout and stderr. Never blocks.
     pub fn open(&mut self, instance: &str, to: &Destination) -> io::Result<OwnedFd> {
         match to {
-            Destination::Journal => self.journal.open(instance),
-            // Until it has a reader of its own.
-            Destination::File(_) | Destination::Terminal => crate::process::duplicate_stderr(),
+            Destination::Null => Ok(File::options().read(true).write(true).open("/dev/null")?.into()),
+            Destination::File(_) | Destination::Terminal => self.captured(instance, to),
+            Destination::Journal => match self.journal.open(instance) {
+                Ok(stream) => {
+                    self.complained = false;
+                    Ok(stream)
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.complained, true) {
+                        tracing::warn!(%error, instance, "the journal takes no stream");
+                    }
+                    self.captured(instance, &Destination::Terminal)
+                }
+            },
         }
     }
-}
 
-impl Default for Logs {
-    fn default() -> Self {
-        Self::new()
+    /// There will be no further process of `instance`. What is still running may write on.
+    pub fn forget(&mut self, instance: &str) {
+        // The capturing thread lets go at the end of the pipe.
+        self.pipes.remove(instance);
+    }
+
+    /// Closes all files, to be opened anew by the next line: somebody has renamed them.
+    pub fn reopen(&self) {
+        if let Some(capture) = &self.capture {
+            capture.reopen();
+        }
+    }
+
+    /// From now on every line for the terminal is sent here, too; those that do not fit
+    /// are not. `None`: no longer.
+    pub fn follow(&mut self, follower: Option<tokio::sync::mpsc::Sender<Line>>) -> io::Result<()> {
+        self.capture()?.follow(follower);
+        Ok(())
+    }
+
+    fn capture(&mut self) -> io::Result<&mut Capture> {
+        if self.capture.is_none() {
+            self.capture = Some(Capture::begin()?);
+        }
+        self.capture.as_mut().ok_or_else(|| io::ErrorKind::Other.into())
+    }
+
+    fn captured(&mut self, instance: &str, to: &Destination) -> io::Result<OwnedFd> {
+        if let Some(pipe) = self.pipes.get(instance)
+            && pipe.to == *to
+        {
+            return pipe.writer.try_clone();
+        }
+        let size = matches!(to, Destination::File(_)).then_some(FILE_PIPE);
+        let (reader, writer) = output_pipe(size)?;
+        self.capture()?.add(instance, to, reader);
+        let given = writer.try_clone()?;
+        self.pipes.insert(instance.to_owned(), Pipe { to: to.clone(), writer });
+        Ok(given)
     }
 }

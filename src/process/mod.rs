@@ -1,5 +1,6 @@
 //! Processes: spawn, signal, limit, reap. The only home of `unsafe`, `fork` and file descriptors by number.
 
+mod acting;
 mod cgroup;
 mod child;
 mod child_side;
@@ -10,6 +11,7 @@ mod group;
 pub mod host;
 mod own;
 pub mod peer;
+mod poller;
 mod prepare;
 mod quick;
 pub mod ready_set;
@@ -21,14 +23,16 @@ mod strangers;
 pub mod users;
 mod watchdog;
 
+pub use acting::ActingAs;
 pub use cgroup::Cgroup;
 pub use child::{Child, Exit};
 pub use command::{Command, Limit, Output, Resource};
 pub use error::{SpawnError, SystemError};
 pub use group::Group;
 pub use own::{become_subreaper, raise_descriptor_limit, reexec, trim_memory};
+pub use poller::Poller;
 pub use signal::{Signal, UnknownSignal};
-pub use sockets::{connect_now, duplicate_stderr};
+pub use sockets::{connect_now, output_pipe};
 pub use spawn::spawn;
 pub use strangers::{Stranger, Strangers, reap_strangers};
 pub use users::Identity;

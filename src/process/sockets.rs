@@ -1,10 +1,12 @@
-//! Sockets and streams for others, where the standard library does not go far enough.
+//! Sockets and pipes for others, where the standard library does not go far enough.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::unistd::pipe2;
 
 /// A connection to a Unix socket, non-blocking. If whoever listens there has no room
 /// for another at this moment, that is an error: the standard library would wait.
@@ -15,8 +17,14 @@ pub fn connect_now(path: &Path) -> io::Result<OwnedFd> {
     Ok(stream)
 }
 
-/// Another descriptor for what the supervisor's stderr is.
-pub fn duplicate_stderr() -> io::Result<OwnedFd> {
-    use std::os::fd::AsFd;
-    io::stderr().as_fd().try_clone_to_owned()
+/// A pipe for the output of a process: the end to read from does not block, the other
+/// does. `size`: the bytes it is to hold, if the system allows so many.
+pub fn output_pipe(size: Option<i32>) -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+    fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    if let Some(size) = size {
+        // A user has only so much for all pipes; then the usual size will do.
+        let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(size));
+    }
+    Ok((reader, writer))
 }

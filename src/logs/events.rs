@@ -1,0 +1,138 @@
+//! The supervisor's own events: to the journal with fields, or as lines to stderr.
+//!
+//! An event's fields become the journal's by name: `instance` is `INSTANCE=`. On a
+//! terminal they follow the text: `abaqis-daemons | started instance=abaqis/worker/2`.
+//! `ABAQIS_LOG` says what is written, as in `debug` or `abaqis_daemons::process=trace`.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use super::terminal::{Prefix, Terminal, is_colored};
+
+/// The variable that says which events are written.
+const FILTER: &str = "ABAQIS_LOG";
+
+/// The name before the supervisor's own lines.
+const NAME: &str = "abaqis-daemons";
+
+/// While this lives, events are written; dropped, it waits a moment for the last of them.
+#[derive(Debug)]
+#[must_use]
+pub struct Events(Option<Terminal>);
+
+impl Events {
+    /// Begins to write: to the journal if that is what stderr is connected to, else to
+    /// stderr. An error if somebody else in this process already does.
+    pub fn begin() -> io::Result<Self> {
+        let filter = EnvFilter::builder()
+            .with_default_directive(LevelFilter::INFO.into())
+            .with_env_var(FILTER)
+            .from_env_lossy();
+        let registry = tracing_subscriber::registry().with(filter);
+        let failed = |error: TryInitError| io::Error::other(error);
+        if under_journal()
+            && let Ok(journal) = tracing_journald::layer()
+        {
+            registry.with(fields_as_they_are(journal)).try_init().map_err(failed)?;
+            return Ok(Self(None));
+        }
+        let terminal = Terminal::get()?;
+        let prefix = Prefix::new(is_colored(&io::stderr()));
+        registry.with(Lines { terminal: terminal.clone(), prefix }).try_init().map_err(failed)?;
+        Ok(Self(Some(terminal)))
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        if let Some(terminal) = &self.0 {
+            terminal.flush(Duration::from_secs(1));
+        }
+    }
+}
+
+/// Whether stderr is a stream of the journal: `JOURNAL_STREAM` names its device and inode.
+pub fn under_journal() -> bool {
+    let Some((device, inode)) = std::env::var("JOURNAL_STREAM")
+        .ok()
+        .and_then(|value| value.split_once(':').map(|(device, inode)| (device.to_owned(), inode.to_owned())))
+    else {
+        return false;
+    };
+    let stderr = io::stderr().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    stderr.and_then(|stderr| stderr.metadata()).is_ok_and(|found| {
+        Ok(found.dev()) == device.parse::<u64>() && Ok(found.ino()) == inode.parse::<u64>()
+    })
+}
+
+/// No `F_` before the names of fields, and the priorities of syslog.
+fn fields_as_they_are(journal: tracing_journald::Layer) -> tracing_journald::Layer {
+    journal.with_field_prefix(None).with_syslog_identifier(NAME.to_owned()).with_priority_mappings(
+        PriorityMappings {
+            error: Priority::Error,
+            warn: Priority::Warning,
+            info: Priority::Informational,
+            debug: Priority::Debug,
+            trace: Priority::Debug,
+        },
+    )
+}
+
+/// Events as lines on stderr.
+struct Lines {
+    terminal: Terminal,
+    prefix: Prefix,
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text(match *event.metadata().level() {
+            Level::ERROR => b"error: ".to_vec(),
+            Level::WARN => b"warning: ".to_vec(),
+            Level::INFO => Vec::new(),
+            Level::DEBUG | Level::TRACE => format!("{}: ", event.metadata().target()).into_bytes(),
+        });
+        event.record(&mut Message(&mut text));
+        event.record(&mut text);
+        let mut line = Vec::new();
+        self.prefix.line(NAME, &text.0, &mut line);
+        self.terminal.err(line);
+    }
+}
+
+/// The fields of an event, but for its message.
+struct Text(Vec<u8>);
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() != "message" {
+            // Writing to memory does not fail.
+            let _ = write!(self.0, " {}={value:?}", field.name());
+        }
+    }
+}
+
+/// Its message, which comes first.
+struct Message<'t>(&'t mut Text);
+
+impl Visit for Message<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.0.0, "{value:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The terminal, behind a queue: whoever writes to it never waits for it.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// As many pieces may wait; each is at most some 64 KiB.
+const QUEUE: usize = 128;
+
+/// The least width of the names before the lines: that of the supervisor's own.
+const NARROWEST: usize = "abaqis-daemons".len();
+
+/// Longer names are not lined up.
+const WIDEST: usize = 32;
+
+/// The colors of names: readable on dark and on light.
+const COLORS: [u8; 6] = [36, 32, 33, 35, 34, 31];
+
+/// What the thread at the terminal is given.
+enum Piece {
+    Out(Vec<u8>),
+    Err(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+/// A way to the terminal: the supervisor's stdout and stderr, whatever they are.
+#[derive(Debug, Clone)]
+pub(super) struct Terminal {
+    queue: SyncSender<Piece>,
+}
+
+impl Terminal {
+    /// The one there is; its thread is begun by the first who asks.
+    pub(super) fn get() -> io::Result<Self> {
+        static TERMINAL: OnceLock<Terminal> = OnceLock::new();
+        if let Some(terminal) = TERMINAL.get() {
+            return Ok(terminal.clone());
+        }
+        let (queue, pieces) = sync_channel(QUEUE);
+        let thread = thread::Builder::new().name("terminal".to_owned()).stack_size(64 * 1024);
+        thread.spawn(move || write(&pieces, &mut io::stdout(), &mut io::stderr()))?;
+        Ok(TERMINAL.get_or_init(|| Self { queue }).clone())
+    }
+
+    /// For its stdout. Given back if there is no room.
+    pub(super) fn out(&self, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+        match self.queue.try_send(Piece::Out(bytes)) {
+            Err(TrySendError::Full(Piece::Out(bytes)) | TrySendError::Disconnected(Piece::Out(bytes))) => {
+                Err(bytes)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// For its stderr; lost if there is no room.
+    pub(super) fn err(&self, bytes: Vec<u8>) {
+        let _ = self.queue.try_send(Piece::Err(bytes));
+    }
+
+    /// Waits until all is written that was given before, but no longer than this.
+    pub(super) fn flush(&self, at_most: Duration) {
+        let end = Instant::now() + at_most;
+        let (done, written) = sync_channel(1);
+        while self.queue.try_send(Piece::Flush(done.clone())).is_err() {
+            if Instant::now() > end {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        let _ = written.recv_timeout(end.saturating_duration_since(Instant::now()));
+    }
+}
+
+fn write(pieces: &Receiver<Piece>, out: &mut impl Write, err: &mut impl Write) {
+    // A terminal that has gone away takes nothing any more: there is nobody to tell.
+    while let Ok(piece) = pieces.recv() {
+        match piece {
+            Piece::Out(bytes) => drop(out.write_all(&bytes).and_then(|()| out.flush())),
+            Piece::Err(bytes) => drop(err.write_all(&bytes).and_then(|()| err.flush())),
+            Piece::Flush(done) => drop(done.try_send(())),
+        }
+    }
+}
+
+/// Whether something there is to be colored: it is a terminal, and nobody has set `NO_COLOR`.
+pub(super) fn is_colored(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// `abaqis/worker/2 | text`
+#[derive(Debug)]
+pub(super) struct Prefix {
+    color: bool,
+    width: usize,
+}
+
+impl Prefix {
+    pub(super) fn new(color: bool) -> Self {
+        Self { color, width: NARROWEST }
+    }
+
+    /// Lines it up with one more name.
+    pub(super) fn make_room_for(&mut self, name: &str) {
+        self.width = self.width.max(name.len().min(WIDEST));
+    }
+
+    /// A line, with its end, at the end of `text`.
+    pub(super) fn line(&self, name: &str, line: &[u8], text: &mut Vec<u8>) {
+        let mut before = String::new();
+        let width = self.width;
+        // Writing to a String does not fail.
+        let _ = if self.color {
+            let number =
+                name.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+            write!(before, "\x1b[{}m{name:<width$} |\x1b[0m ", COLORS[number % COLORS.len()])
+        } else {
+            write!(before, "{name:<width$} | ")
+        };
+        text.extend_from_slice(before.as_bytes());
+        text.extend_from_slice(line);
+        text.extend_from_slice(if self.color { b"\x1b[0m\n" } else { b"\n" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_lined_up_and_colored_on_request() {
+        let line = |color, name: &str| {
+            let mut prefix = Prefix::new(color);
+            prefix.make_room_for("abaqis/worker/2 ");
+            let mut text = Vec::new();
+            prefix.line(name, b"hello", &mut text);
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(line(false, "a/b/1"), "a/b/1            | hello\n");
+        let colored = line(true, "a/b/1");
+        assert!(colored.starts_with("\x1b[3") && colored.ends_with("m hello\x1b[0m\n"), "{colored:?}");
+        assert_eq!(colored, line(true, "a/b/1"));
+    }
+
+    #[test]
+    fn who_writes_to_a_stopped_terminal_does_not_wait() {
+        let (queue, _never_read) = sync_channel(2);
+        let terminal = Terminal { queue };
+        assert_eq!(terminal.out(vec![1]), Ok(()));
+        assert_eq!(terminal.out(vec![2]), Ok(()));
+        assert_eq!(terminal.out(vec![3]), Err(vec![3]));
+        terminal.err(vec![4]);
+        terminal.flush(Duration::from_millis(5));
+    }
+}
