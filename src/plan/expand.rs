@@ -73,6 +73,20 @@ fn instance(
     spec
 }
 
+/// The tube that the current release of an application uses, or why there is none.
+pub fn tube(application: &Application, found: &Found) -> Result<Tube, Arc<str>> {
+    let text = application.tube.render(|variable| match variable {
+        Variable::App => Some(application.name.as_str().into()),
+        Variable::Version => found.version.as_ref().ok().map(|version| version.as_str().into()),
+        Variable::Tube | Variable::Path | Variable::Instance => None,
+    });
+    match (text, &found.version) {
+        (Ok(text), _) => text.parse::<Tube>().map_err(|error| error.to_string().into()),
+        (Err(_), Err(why)) => Err(why.clone()),
+        (Err(unknown), Ok(_)) => Err(unknown.to_string().into()),
+    }
+}
+
 /// The release an application has now, and what cannot be started of it.
 struct Current {
     release: Arc<Release>,
@@ -84,15 +98,9 @@ struct Current {
 impl Current {
     fn of(application: &Application, found: &Found, beanstalk: &Arc<[ServerAddress]>) -> Self {
         let version = found.version.as_ref().ok();
-        let tube = application.tube.render(|variable| match variable {
-            Variable::App => Some(application.name.as_str().into()),
-            Variable::Version => version.map(|version| version.as_str().into()),
-            Variable::Tube | Variable::Path | Variable::Instance => None,
-        });
-        let (tube, no_tube) = match tube.map(|text| text.parse::<Tube>()) {
-            Ok(Ok(tube)) => (Some(tube), None),
-            Ok(Err(error)) => (None, Some(error.to_string().into())),
-            Err(_) => (None, found.version.as_ref().err().cloned()),
+        let (tube, no_tube) = match tube(application, found) {
+            Ok(tube) => (Some(tube), None),
+            Err(why) => (None, Some(why)),
         };
         let release = Release {
             version: version.cloned(),

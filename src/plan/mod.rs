@@ -18,6 +18,6 @@ mod spec;
 
 pub use change::{Change, ChangeAction, Plan, Reason};
 pub use diff::diff;
-pub use expand::{EnvFiles, Found, expand};
+pub use expand::{EnvFiles, Found, expand, tube};
 pub use render::{Inherited, Rendered, command_line, complete, render};
 pub use spec::{EnvFile, InstanceSpec, Release, Wanted};
