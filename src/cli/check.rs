@@ -5,8 +5,10 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::ask::Supervisor;
 use super::exit::{Error, Exit};
 use super::place::ConfigFile;
+use super::running;
 use crate::config::{Config, Host, Loaded, Privilege, Problems, SourceFile, load};
 use crate::process::host::System;
 use crate::supervisor::files::ReadError;
@@ -17,13 +19,22 @@ use crate::supervisor::sources;
 pub(crate) struct Check {
     #[command(flatten)]
     config: ConfigFile,
+    /// Also ask the supervisor: 1 when an instance has failed, waits, or ended and is not back yet
+    #[arg(long)]
+    running: bool,
+    #[command(flatten)]
+    supervisor: Supervisor,
 }
 
 impl Check {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
         let file = self.config.path();
-        Ok(check(&file, &System::service(), &mut io::stdout().lock(), &mut io::stderr().lock())?)
+        let exit = check(&file, &System::service(), &mut io::stdout().lock(), &mut io::stderr().lock())?;
+        if self.running && exit == Exit::Success {
+            return running::check(&self.supervisor, &mut io::stderr().lock());
+        }
+        Ok(exit)
     }
 }
 

@@ -19,6 +19,7 @@ mod operate;
 pub mod place;
 mod plan;
 mod reload;
+mod running;
 pub mod screen;
 mod show;
 mod signal;

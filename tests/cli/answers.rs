@@ -100,6 +100,25 @@ fn what_the_supervisor_has_to_say_at_the_end_is_told() {
 }
 
 #[test]
+fn what_runs_is_checked_for_monitoring() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("daemons.yml");
+    std::fs::write(&config, "applications: {abaqis: {path: /, daemons: {solr: {command: solr}}}}").unwrap();
+    let config = config.to_str().unwrap();
+    let check = |state| {
+        let mut instance = crate::scripted::instance("abaqis/solr/1", state);
+        instance.reason = Some("bin/solr: No such file or directory".into());
+        let scripted = Scripted::new(vec![Response::Instance(Box::new(instance)), done()]);
+        let (code, _, stderr) = scripted.run(&["check", "--running", "--config", config]);
+        (code, stderr)
+    };
+    assert_eq!(check(State::Ready), (0, String::new()));
+    assert_eq!(check(State::Stopped), (0, String::new()));
+    let said = "abaqis/solr/1: failed: bin/solr: No such file or directory\n".to_owned();
+    assert_eq!(check(State::Failed), (1, said));
+}
+
+#[test]
 fn waiting_can_have_an_end() {
     let scripted = Scripted::new(Vec::new());
     let said = "abaqis-daemons: timed out waiting; the stop goes on, `abaqis-daemons status` shows it\n";
