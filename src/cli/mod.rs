@@ -25,6 +25,9 @@ mod show;
 mod signal;
 mod status;
 pub mod table;
+mod worker;
+
+pub use worker::ayl_worker;
 mod words;
 
 use std::io::Write;

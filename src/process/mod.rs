@@ -6,6 +6,7 @@ mod child;
 mod child_side;
 mod clone;
 mod command;
+pub mod companion;
 mod error;
 mod group;
 pub mod host;

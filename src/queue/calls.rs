@@ -110,6 +110,21 @@ impl Client {
         self.act(&Command::Delete(id)).await
     }
 
+    /// [`Client::delete`], with a `reserve` sent in the same breath: the next call of
+    /// [`Client::reserve`] brings what that finds.
+    ///
+    /// # Errors
+    /// Those of [`Client::delete`]; unless the connection broke, the reserve is under way.
+    pub async fn delete_and_reserve(&mut self, id: JobId) -> Result<(), Error> {
+        let connection = self.settle().await?;
+        connection.ask(&Command::Delete(id))?;
+        connection.ask(&Command::Reserve)?;
+        match self.finish(Verb::Delete, Some(self.options().reply_timeout)).await? {
+            Reply::NotFound => Err(self.not_found(Verb::Delete)),
+            _ => Ok(()),
+        }
+    }
+
     /// Gives a reservation of this connection back, with a new priority.
     ///
     /// # Errors

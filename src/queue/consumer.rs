@@ -83,15 +83,44 @@ impl Consumer {
     /// The last server's trouble when none can be reached. Whoever calls again waits as
     /// the backoff says.
     pub async fn reserve(&mut self) -> Result<Held<'_>, Error> {
+        let (index, job) = self.take().await?;
+        let Some(slot) = self.slots.get_mut(index) else { return Err(Error::NoServer) };
+        Ok(Held::new(&mut slot.client, job))
+    }
+
+    /// [`Consumer::reserve`] for whoever looks after the reservation by itself: which
+    /// server the job came from, for [`Consumer::client`], and the job.
+    pub async fn take(&mut self) -> Result<(usize, Job), Error> {
         let (index, job) = self.find().await?;
         for (other, slot) in self.slots.iter_mut().enumerate() {
             if other != index {
                 slot.give_up();
             }
         }
-        let Some(slot) = self.slots.get_mut(index) else { return Err(Error::NoServer) };
-        slot.trouble = None;
-        Ok(Held::new(&mut slot.client, job))
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.trouble = None;
+        }
+        Ok((index, job))
+    }
+
+    /// The client of one of the servers, counted as they were given.
+    ///
+    /// # Errors
+    /// [`Error::NoServer`] if there are not so many.
+    pub fn client(&mut self, index: usize) -> Result<&mut Client, Error> {
+        self.slots.get_mut(index).map(|slot| &mut slot.client).ok_or(Error::NoServer)
+    }
+
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Closes every connection: what is reserved on them is ready again.
+    pub fn disconnect(&mut self) {
+        for slot in &mut self.slots {
+            slot.client.disconnect();
+        }
     }
 
     async fn find(&mut self) -> Result<(usize, Job), Error> {
@@ -139,7 +168,8 @@ impl Consumer {
 
     /// A reserve of every server at once, until one of them has something to say.
     async fn wait_for_any(&mut self) -> Result<(usize, Result<Reservation, Error>), Error> {
-        let mut reserves: Vec<Pin<Box<dyn Future<Output = _> + '_>>> = Vec::with_capacity(self.slots.len());
+        let mut reserves: Vec<Pin<Box<dyn Future<Output = _> + Send + '_>>> =
+            Vec::with_capacity(self.slots.len());
         for slot in &mut self.slots {
             reserves.push(Box::pin(slot.client.reserve()));
         }

@@ -13,9 +13,9 @@ use crate::names::ServerAddress;
 const PROBES: u32 = 3;
 
 /// What a connection is made of.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for S {}
 
 /// Connects to `server`. A connection whose other end vanishes, be it idle or not, fails
 /// within about twice `keep_alive`.

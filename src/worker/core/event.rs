@@ -1,5 +1,8 @@
 //! What a worker hears, and what it wants done.
 
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
 use super::job::{Content, Facts};
 use crate::ayl::{Outcome, Verdict};
 use crate::beanstalk::{JobId, Priority};
@@ -73,7 +76,9 @@ pub enum Answer {
     Reserved {
         /// Its number.
         id: JobId,
-        /// What is in it.
+        /// Its bytes.
+        body: Bytes,
+        /// What they turned out to be.
         content: Content,
     },
     /// No job this time, to [`Ask::Reserve`].
@@ -85,13 +90,16 @@ pub enum Answer {
 }
 
 /// An error as the executor tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Failure {
     /// The class of the exception.
+    #[serde(default)]
     pub class: String,
     /// Its message.
+    #[serde(default)]
     pub message: String,
     /// Where it was raised, innermost first.
+    #[serde(default)]
     pub backtrace: Vec<String>,
 }
 
@@ -155,4 +163,6 @@ pub struct Report {
     pub verdict: Verdict,
     /// The error, if there was one.
     pub failure: Option<Failure>,
+    /// The job's code, if it was a message.
+    pub code: Option<String>,
 }

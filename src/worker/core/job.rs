@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Ask, Failure, PATIENCE, WORKER_DEATHS};
 use crate::ayl::{Cause, Handler, Message, Outcome, Tries, Verdict, decide};
 use crate::beanstalk::{JobId, Priority, Ttr};
@@ -87,7 +89,9 @@ pub(super) enum Why {
 pub struct Job {
     /// Its number.
     pub id: JobId,
-    /// What is in it.
+    /// Its bytes, as they were put.
+    pub body: Bytes,
+    /// What they turned out to be.
     pub content: Content,
     pub(super) facts: Option<Facts>,
     pub(super) hold: Hold,
@@ -97,14 +101,30 @@ pub struct Job {
 }
 
 impl Job {
-    pub(super) fn reserved(id: JobId, content: Content, now: Duration, look_first: bool) -> Self {
+    pub(super) fn reserved(
+        id: JobId,
+        body: Bytes,
+        content: Content,
+        now: Duration,
+        look_first: bool,
+    ) -> Self {
         Self {
             id,
+            body,
             content,
             facts: None,
             hold: Hold::Ours,
             progress: Progress::Waiting { look_first },
             reserved: now,
+        }
+    }
+
+    /// What is known of how it went wrong: the executor's error, or how the executor
+    /// died with the last of its standard error.
+    pub fn trouble(&self) -> (Option<&Failure>, Option<&(String, String)>) {
+        match &self.progress {
+            Progress::Judged { failure, death, .. } => (failure.as_ref(), death.as_ref()),
+            _ => (None, None),
         }
     }
 

@@ -53,7 +53,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 /// An executor that dies this often without having run a job is not started again.
 const IDLE_DEATHS: u32 = 3;
 /// A job under whose reservation this many whole workers died is buried unrun.
-const WORKER_DEATHS: u64 = 5;
+const WORKER_DEATHS: u64 = 10;
 /// How many reports for the application's mailer wait for an executor; more are dropped.
 const REPORTS: usize = 16;
 
@@ -206,8 +206,8 @@ impl Core {
     fn answered(&mut self, answer: Answer, now: Duration, out: &mut Vec<Action>) {
         let asked = self.asked.take();
         match (asked, answer) {
-            (Some(Ask::Reserve), Answer::Reserved { id, content }) => {
-                self.job = Some(Job::reserved(id, content, now, self.careful));
+            (Some(Ask::Reserve), Answer::Reserved { id, body, content }) => {
+                self.job = Some(Job::reserved(id, body, content, now, self.careful));
             }
             (Some(Ask::Facts(_)), Answer::Facts(facts)) => self.learned(facts),
             (Some(Ask::Touch(_)), Answer::Found(found)) => {
@@ -277,8 +277,12 @@ impl Core {
             self.leave(u8::try_from(status & 0xff).unwrap_or(1), None, now);
         }
         if verdict_is_reported(&verdict) && self.reports.len() < REPORTS {
-            let failure = failure.clone();
-            self.reports.push_back(Report { id: job.id, verdict: verdict.clone(), failure });
+            let code = match job.content {
+                Content::Message(message) => Some(message.code),
+                Content::Refused(_) => None,
+            };
+            let (verdict, failure) = (verdict.clone(), failure.clone());
+            self.reports.push_back(Report { id: job.id, verdict, failure, code });
         }
         out.push(Action::Settled { id: job.id, verdict, failure, death });
     }

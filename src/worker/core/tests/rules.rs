@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::super::*;
 use crate::ayl::{Handler, Message, Unreadable};
 use crate::beanstalk::{JobId, Priority, Ttr};
@@ -69,7 +71,7 @@ impl Play {
     }
 
     fn reserved(&mut self, content: Content) -> &[Action] {
-        self.answer(Answer::Reserved { id: ID, content })
+        self.answer(Answer::Reserved { id: ID, body: Bytes::new(), content })
     }
 
     /// Lets time go on to the worker's next deadline.
@@ -338,8 +340,8 @@ fn memory_and_age_renew_it_too() {
 fn a_job_under_which_whole_workers_died_is_buried_unrun() {
     let mut play = Play::idle(settings());
     play.reserved(message(None));
-    play.answer(Answer::Facts(Some(Facts { worker_deaths: 5, ..facts() })));
-    assert_eq!(play.verdict(), Some((&Verdict::Bury(Cause::WorkersDied(5)), false)));
+    play.answer(Answer::Facts(Some(Facts { worker_deaths: 10, ..facts() })));
+    assert_eq!(play.verdict(), Some((&Verdict::Bury(Cause::WorkersDied(10)), false)));
 }
 
 #[test]

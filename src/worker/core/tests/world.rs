@@ -8,6 +8,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::super::*;
 use crate::ayl::{Handler, Message};
 use crate::beanstalk::{JobId, Priority, Ttr};
@@ -162,7 +164,11 @@ impl World {
                 let (&id, job) = self.jobs.iter_mut().find(|(_, job)| job.state == State::Ready)?;
                 job.state = State::Reserved { by: w, until };
                 job.reserves += 1;
-                Answer::Reserved { id, content: Content::Message(Box::new(Message::new("x", None))) }
+                Answer::Reserved {
+                    id,
+                    body: Bytes::new(),
+                    content: Content::Message(Box::new(Message::new("x", None))),
+                }
             }
             Ask::Facts(id) => {
                 Answer::Facts(self.jobs.get(id).filter(|job| job.state != State::Deleted).map(|job| {

@@ -1,0 +1,221 @@
+//! The program `ayl_worker`: its command line, with the flags of the old worker first.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser};
+
+use super::exit::Exit;
+use crate::ayl::{Handler, KeySet, Mode, check_access};
+use crate::config::{parse_duration, parse_size};
+use crate::names::{ServerAddress, Tube};
+use crate::worker::{Launch, Options, Recycle, Runtime, Settings};
+
+/// Takes jobs from one tube and has the application's code run them
+///
+/// Connects to the queue, boots the application in an executor, then takes one job at a
+/// time. SIGTERM: finishes the job it holds, takes no other, leaves.
+#[derive(Debug, Parser)]
+#[command(name = "ayl_worker", version)]
+struct Arguments {
+    /// The application's folder
+    #[arg(short = 'a', long, value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// It is a Rails application
+    #[arg(short, long)]
+    rails: bool,
+    /// The environment it runs in
+    #[arg(short, long, value_name = "ENV", default_value = "production")]
+    environment: String,
+    /// The tube; an application that chooses one itself has its way [default: `AYL_TUBE`, else `default`]
+    #[arg(short, long)]
+    tube: Option<Tube>,
+    /// What to load, relative to the application's folder
+    #[arg(short = 'c', long, value_name = "REQUIRE", default_value = "config/environment")]
+    require: String,
+    /// The worker's name, for status and process titles [default: `AYL_INSTANCE`]
+    #[arg(short, long, value_name = "NAME", env = "AYL_INSTANCE", hide_env = true)]
+    name: Option<String>,
+    /// Write the process number there
+    #[arg(short, long, value_name = "PID_PATH")]
+    pid_path: Option<PathBuf>,
+    /// What runs the jobs
+    #[arg(long, value_enum, default_value_t)]
+    runtime: Runtime,
+    /// Renew the executor after so many jobs
+    #[arg(long, value_name = "JOBS", value_parser = clap::value_parser!(u64).range(1..))]
+    max_jobs: Option<u64>,
+    /// Renew the executor when its resident memory is larger, shared pages counted too
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_memory: Option<u64>,
+    /// Renew the executor when it is older, give or take a tenth
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    max_age: Option<Duration>,
+    /// Kill a job that runs longer; its handler applies
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    max_runtime: Option<Duration>,
+    /// How long a job may go on after SIGTERM before it is given back to the queue
+    #[arg(long, value_name = "TIME", value_parser = duration, env = "AYL_STOP_TIMEOUT", default_value = "28s")]
+    stop_timeout: Duration,
+    /// What to do with messages that are not signed rightly
+    #[arg(long, value_parser = ["off", "warn", "require"], default_value = "off")]
+    signing: String,
+    /// The application's keys
+    #[arg(long, value_name = "FILE", env = "AYL_SIGNING_KEYS")]
+    signing_keys: Option<PathBuf>,
+    /// Where a preloader listens that has booted the application
+    #[arg(long, value_name = "SOCKET", env = "AYL_PRELOADER")]
+    preloader: Option<PathBuf>,
+    /// Where beanstalkd listens; several separated by commas
+    #[arg(long, value_name = "SERVERS", env = "AYL_BEANSTALK", default_value = "127.0.0.1:11300")]
+    beanstalk: String,
+    /// Print the manual page and leave
+    #[arg(long, hide = true)]
+    man: bool,
+    /// Be an executor that runs the command for each job
+    #[arg(long, hide = true)]
+    exec_executor: bool,
+    /// With `--runtime exec`: the command that runs a job, which finds the body on its standard input
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    parse_size(text).map_err(|error| error.to_string())
+}
+
+/// The program `ayl_worker`.
+pub fn ayl_worker() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
+        }
+    };
+    match run(arguments) {
+        Ok(status) => status.into(),
+        Err((exit, text)) => {
+            let _ = writeln!(std::io::stderr(), "{text}");
+            exit.into()
+        }
+    }
+}
+
+type Failed = (Exit, String);
+
+fn run(arguments: Arguments) -> Result<u8, Failed> {
+    if arguments.man {
+        let page = clap_mangen::Man::new(Arguments::command());
+        page.render(&mut std::io::stdout()).map_err(|error| (Exit::Io, format!("ayl_worker: {error}")))?;
+        return Ok(0);
+    }
+    if arguments.exec_executor {
+        return Ok(crate::worker::exec_executor(&arguments.command));
+    }
+    let pid_path = arguments.pid_path.clone();
+    let options = options(arguments)?;
+    if let Some(path) = &pid_path {
+        std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
+            (Exit::CannotCreate, format!("ayl_worker: cannot write {}: {error}", path.display()))
+        })?;
+    }
+    let status = crate::worker::main(options).map_err(|error| (Exit::Io, format!("ayl_worker: {error}")));
+    if let Some(path) = &pid_path {
+        // Somebody else may have removed it; there is nothing to do about it either way.
+        let _ = std::fs::remove_file(path);
+    }
+    status
+}
+
+fn options(arguments: Arguments) -> Result<Options, Failed> {
+    let usage = |text: String| (Exit::Usage, text);
+    let path = arguments.path.ok_or_else(|| usage("Must specify an application path".to_owned()))?;
+    let path = std::path::absolute(&path)
+        .map_err(|error| usage(format!("ayl_worker: {}: {error}", path.display())))?;
+    if !path.is_dir() {
+        return Err((
+            Exit::NoInput,
+            format!("ayl_worker: the application's folder {} is not there", path.display()),
+        ));
+    }
+    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let tube = match (arguments.tube, environment("AYL_TUBE")) {
+        (Some(tube), _) => tube,
+        (None, Some(tube)) => {
+            tube.parse().map_err(|error| usage(format!("ayl_worker: AYL_TUBE: {error}")))?
+        }
+        (None, None) => Tube::default(),
+    };
+    if arguments.runtime == Runtime::Exec && arguments.command.is_empty() {
+        return Err(usage("ayl_worker: --runtime exec needs a command: ayl_worker … -- COMMAND".to_owned()));
+    }
+    let signing = match arguments.signing.as_str() {
+        "require" => Mode::Require,
+        "warn" => Mode::Warn,
+        _ => Mode::Off,
+    };
+    let keys = match &arguments.signing_keys {
+        Some(path) if signing != Mode::Off => keys(path)?,
+        None if signing != Mode::Off => {
+            return Err(usage(
+                "ayl_worker: --signing needs the application's keys: --signing-keys FILE".to_owned(),
+            ));
+        }
+        _ => KeySet::default(),
+    };
+    let recycle = Recycle {
+        max_jobs: arguments.max_jobs,
+        max_memory: arguments.max_memory,
+        max_age: arguments.max_age.map(jittered),
+    };
+    Ok(Options {
+        launch: Launch {
+            runtime: arguments.runtime,
+            path,
+            require: arguments.require,
+            rails: arguments.rails,
+            environment: Some(arguments.environment),
+            tube,
+            application: environment("AYL_APP"),
+            version: environment("AYL_VERSION"),
+            instance: arguments.name,
+            memory: recycle.max_memory.is_some(),
+            preloader: arguments.preloader,
+            command: arguments.command,
+        },
+        settings: Settings {
+            stop_timeout: arguments.stop_timeout,
+            max_runtime: arguments.max_runtime,
+            handler: Handler::Delete,
+            recycle,
+        },
+        servers: ServerAddress::list(&arguments.beanstalk)
+            .map_err(|error| usage(format!("ayl_worker: AYL_BEANSTALK: {error}")))?,
+        signing,
+        keys,
+    })
+}
+
+/// A tenth more or less, so that the workers of a pool do not all renew at once.
+fn jittered(age: Duration) -> Duration {
+    let tenth = age / 10;
+    age.saturating_sub(tenth) + tenth * (std::process::id() % 200) / 100
+}
+
+fn keys(path: &std::path::Path) -> Result<KeySet, Failed> {
+    use std::os::unix::fs::MetadataExt;
+    let refuse = |error: String| (Exit::Configuration, format!("ayl_worker: {}: {error}", path.display()));
+    let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
+    let metadata = file.metadata().map_err(|error| refuse(error.to_string()))?;
+    let reader = nix::unistd::geteuid().as_raw();
+    check_access(metadata.uid(), metadata.mode(), reader).map_err(|error| refuse(error.to_string()))?;
+    let text = std::io::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
+    KeySet::parse(&text).map_err(|error| refuse(error.to_string()))
+}

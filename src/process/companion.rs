@@ -1,0 +1,168 @@
+//! A child that this process talks to over a socketpair: a worker's executor.
+//!
+//! Unlike a daemon it stays in its parent's session, so that what is sent to the
+//! parent's group reaches it as well, and the kernel kills it when its parent dies:
+//! beanstalkd then gives the job to another worker at once.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// Starts `command` with one end of a new socketpair, whose number it finds in the
+/// environment variable `variable`; the other end is returned, non-blocking.
+///
+/// The child's signal mask is empty and SIGPIPE is at its default. It gets SIGKILL when
+/// the thread that called this ends.
+///
+/// # Errors
+/// What socketpair(2), fork(2) or execve(2) said.
+pub fn spawn_companion(command: &mut Command, variable: &str) -> io::Result<(Child, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let descriptor = theirs.as_raw_fd();
+    command.env(variable, descriptor.to_string());
+    die_with_parent(command);
+    let keep = move || {
+        // SAFETY: a system call with numbers, allowed between fork and exec.
+        match unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    };
+    // SAFETY: `keep` allocates nothing and takes no lock: a system call alone.
+    unsafe { command.pre_exec(keep) };
+    let child = command.spawn()?;
+    ours.set_nonblocking(true)?;
+    Ok((child, ours))
+}
+
+/// Has the kernel send `command` SIGKILL when the thread that spawns it ends, and gives
+/// it an empty signal mask.
+pub fn die_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    let prepare = move || {
+        // SAFETY: plain system calls with numbers, allowed between fork and exec.
+        let done = unsafe {
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0
+        };
+        if !done {
+            return Err(io::Error::last_os_error());
+        }
+        // The parent may have died before the kernel was told what to do then.
+        if std::os::unix::process::parent_id() != parent {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        Ok(())
+    };
+    // SAFETY: `prepare` allocates nothing and takes no lock: system calls alone.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// The socket whose number stands in the environment variable `variable`; what is
+/// started from here does not inherit it.
+///
+/// Not to be called twice: the second caller would own what the first one does.
+///
+/// # Errors
+/// When there is no such variable, or no such descriptor.
+pub fn inherited_socket(variable: &str) -> io::Result<UnixStream> {
+    let number = std::env::var(variable).ok().and_then(|number| number.parse::<RawFd>().ok());
+    let number = number.filter(|&number| number > 2).ok_or(io::ErrorKind::NotFound)?;
+    // SAFETY: a system call with numbers.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, as the call above has shown, and ours by the parent's word.
+    Ok(unsafe { UnixStream::from_raw_fd(number) })
+}
+
+/// A descriptor that becomes readable when the process ends, and stands for that
+/// process alone, whoever gets its number afterwards.
+///
+/// # Errors
+/// What `pidfd_open(2)` said: `ESRCH` if there is no such process any more.
+pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: two numbers go in, a new descriptor or -1 comes out.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    match i32::try_from(descriptor) {
+        // SAFETY: the kernel has just made it, and nobody else knows it.
+        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Lets the runtime wait for `descriptor`. A plain file cannot be waited for and comes
+/// back as it went in.
+///
+/// # Errors
+/// The descriptor itself, when the kernel does not take it.
+pub fn watch(descriptor: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, OwnedFd> {
+    // SAFETY: an `OwnedFd` is the same open descriptor for as long as the `AsyncFd` has it.
+    let registered = unsafe { AsyncFd::register_with_interest(descriptor, interest) };
+    registered.map_err(|error| error.into_parts().0)
+}
+
+/// Sends SIGKILL to the process behind a [`pidfd`]; one that is gone is no error.
+///
+/// # Errors
+/// What `pidfd_send_signal(2)` said.
+pub fn kill(pidfd: impl AsFd) -> io::Result<()> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the descriptor is open for the call; no siginfo is given.
+    let sent = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_fd().as_raw_fd(), libc::SIGKILL, none, 0)
+    };
+    match sent {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+            error => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Stdio;
+
+    use super::*;
+
+    #[test]
+    fn a_companion_speaks_over_the_descriptor_it_is_told() {
+        let mut command = Command::new("/bin/bash");
+        command.args(["-c", "read -u $TALK line; echo \"heard $line\" >&$TALK"]).stdin(Stdio::null());
+        let (mut child, mut socket) = spawn_companion(&mut command, "TALK").unwrap();
+        socket.set_nonblocking(false).unwrap();
+        socket.write_all(b"hello\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "heard hello\n");
+        assert!(child.wait().unwrap().success());
+    }
+
+    #[test]
+    fn it_is_killed_by_its_descriptor_and_killing_the_dead_is_harmless() {
+        let mut command = Command::new("/bin/sleep");
+        let (mut child, _socket) = spawn_companion(command.arg("1000"), "TALK").unwrap();
+        let descriptor = pidfd(child.id()).unwrap();
+        kill(&descriptor).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+        kill(&descriptor).unwrap();
+        assert_eq!(pidfd(child.id()).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error() {
+        let error = spawn_companion(&mut Command::new("/no/such/program"), "TALK").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,119 @@
+//! What a worker writes down, each line with its job and tube as fields.
+
+use std::fmt::Write;
+
+use super::core::{Ask, Failure, Job};
+use crate::ayl::{Cause, Untrusted, Verdict};
+use crate::beanstalk::JobId;
+use crate::names::Tube;
+
+/// The worker's voice in the journal.
+#[derive(Debug)]
+pub(super) struct Journal {
+    tube: Tube,
+    /// Why the queue cannot be reached, while it cannot.
+    queue: Option<String>,
+}
+
+impl Journal {
+    pub(super) fn new(tube: Tube) -> Self {
+        Self { tube, queue: None }
+    }
+
+    /// Why the queue cannot be reached, while it cannot.
+    pub(super) fn queue_reason(&self) -> Option<&str> {
+        self.queue.as_deref()
+    }
+
+    pub(super) fn queue_up(&mut self) {
+        if self.queue.take().is_some() {
+            tracing::info!(TUBE = %self.tube, "the queue is back");
+        }
+    }
+
+    pub(super) fn queue_down(&mut self, reason: &str) {
+        tracing::warn!(TUBE = %self.tube, "{reason}; trying again until it is there");
+        self.queue = Some(reason.to_owned());
+    }
+
+    pub(super) fn booted(&self, runtime: &str) {
+        tracing::info!(TUBE = %self.tube, "the application has booted ({runtime})");
+    }
+
+    pub(super) fn watches(&mut self, tube: &Tube) {
+        tracing::info!(TUBE = %tube, "the application has chosen the tube {tube}");
+        self.tube = tube.clone();
+    }
+
+    pub(super) fn nonsense(&self, what: &str) {
+        tracing::error!(TUBE = %self.tube, "the executor is killed: {what}");
+    }
+
+    pub(super) fn untrusted(&self, id: JobId, reason: &Untrusted) {
+        tracing::warn!(JOB = %id, TUBE = %self.tube, "job {id} runs although {reason}");
+    }
+
+    /// Before the queue is told: the whole job, if it is about to be gone for a failure.
+    pub(super) fn verdict(&self, job: &Job, ask: &Ask) {
+        let Ask::Settle { verdict: Verdict::Delete(cause), .. } = ask else { return };
+        if !cause.is_failure() {
+            return;
+        }
+        let (failure, _) = job.trouble();
+        let error = failure.map(|failure| format!("\n{failure}")).unwrap_or_default();
+        let body = String::from_utf8_lossy(&job.body);
+        tracing::error!(JOB = %job.id, TUBE = %self.tube, "job {} is deleted, {cause}: {body}{error}", job.id);
+    }
+
+    pub(super) fn settled(
+        &self,
+        id: JobId,
+        verdict: &Verdict,
+        failure: Option<&Failure>,
+        death: Option<&(String, String)>,
+    ) {
+        let (done, cause) = match verdict {
+            Verdict::Delete(cause) => ("deleted".to_owned(), cause),
+            Verdict::Bury(cause) => ("buried".to_owned(), cause),
+            Verdict::Release { delay, cause } => (format!("released for {delay} s"), cause),
+        };
+        let mut text = format!("job {id} {done}: {cause}");
+        if let Some((how, stderr)) = death {
+            let _ = write!(text, "; the executor {how}");
+            if !stderr.is_empty() {
+                let _ = write!(text, ", its last words:\n{stderr}");
+            }
+        }
+        match verdict {
+            Verdict::Delete(Cause::Done) => tracing::debug!(JOB = %id, TUBE = %self.tube, "{text}"),
+            // What was deleted for a failure stands there already, with all of it.
+            Verdict::Delete(cause) if cause.is_failure() => {}
+            _ => {
+                if let Some(failure) = failure {
+                    let _ = write!(text, "\n{failure}");
+                }
+                if cause.is_failure() {
+                    tracing::error!(JOB = %id, TUBE = %self.tube, "{text}");
+                } else {
+                    tracing::info!(JOB = %id, TUBE = %self.tube, "{text}");
+                }
+            }
+        }
+    }
+
+    pub(super) fn lost(&self, id: JobId) {
+        tracing::warn!(
+            JOB = %id, TUBE = %self.tube,
+            "job {id} is no longer this worker's: its reservation ended (time to run, connection, or server), \
+             so it may run again"
+        );
+    }
+
+    pub(super) fn leaves(&self, reason: Option<&str>) {
+        if let Some(reason) = reason {
+            tracing::error!(TUBE = %self.tube, "{reason}");
+        } else {
+            tracing::info!(TUBE = %self.tube, "leaves");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The worker's end of the queue: a task of its own that answers one question at a time.
+//!
+//! ```text
+//!     loop ── Order ──► link ── commands ──► beanstalkd
+//!          ◄── News ──       (connects again with jitter, watches again)
+//! ```
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+
+use super::core::{Answer, Ask, Content, Facts};
+use crate::ayl::{Cause, KeySet, Message, Mode, Trust, Untrusted, Verdict, deaths_before};
+use crate::beanstalk::{Delay, Job, JobId};
+use crate::names::{ServerAddress, Tube};
+use crate::queue::{Client, Consumer, Error, Options};
+
+/// What the link is told to do.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Answer that.
+    Ask(Ask),
+    /// Watch that tube and no other from now on.
+    Watch(Tube),
+    /// Give up whatever is under way, and everything that is reserved.
+    Disconnect,
+}
+
+/// What the link has to tell.
+#[derive(Debug)]
+pub(super) enum News {
+    /// It is connected.
+    Up,
+    /// It is not, for that reason.
+    Down(String),
+    /// The answer to the question.
+    Answer(Answer),
+    /// A message is run although its signature is not accepted.
+    Untrusted(JobId, Untrusted),
+}
+
+/// Which messages are run.
+#[derive(Debug)]
+pub(super) struct Judge {
+    /// What is done about signatures.
+    pub mode: Mode,
+    /// The application's keys.
+    pub keys: KeySet,
+}
+
+pub(super) struct Link {
+    consumer: Consumer,
+    servers: Vec<ServerAddress>,
+    tube: Tube,
+    judge: Judge,
+    orders: mpsc::Receiver<Order>,
+    news: mpsc::Sender<News>,
+    /// The job at hand and the server it came from. After a restart of the server its
+    /// number may be another job's.
+    held: Option<(usize, Job)>,
+}
+
+/// The loop that owns the link has gone.
+struct Over;
+
+impl Link {
+    pub(super) fn new(
+        servers: Vec<ServerAddress>,
+        tube: Tube,
+        judge: Judge,
+        orders: mpsc::Receiver<Order>,
+        news: mpsc::Sender<News>,
+    ) -> Self {
+        let consumer = Consumer::new(&servers, &Options::watching(tube.clone()));
+        Self { consumer, servers, tube, judge, orders, news, held: None }
+    }
+
+    /// Until the loop goes.
+    pub(super) async fn run(mut self) {
+        while self.connect().await.is_ok() && self.serve().await.is_ok() {}
+    }
+
+    async fn tell(&self, news: News) -> Result<(), Over> {
+        self.news.send(news).await.map_err(|_| Over)
+    }
+
+    /// Tries until there is a connection.
+    async fn connect(&mut self) -> Result<(), Over> {
+        let mut said = false;
+        loop {
+            let attempt = tokio::select! {
+                biased;
+                order = self.orders.recv() => match order {
+                    None => return Err(Over),
+                    Some(Order::Watch(tube)) => {
+                        self.watch_from_now_on(tube);
+                        continue;
+                    }
+                    // What was asked before the loop knew that the connection is gone.
+                    Some(Order::Ask(_) | Order::Disconnect) => continue,
+                },
+                attempt = attempt(&mut self.consumer, self.held.as_ref()) => attempt,
+            };
+            match attempt {
+                Ok(()) => return self.tell(News::Up).await,
+                Err(error) if !said => {
+                    said = true;
+                    self.tell(News::Down(error.to_string())).await?;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The connection that has the job.
+    fn client(&mut self) -> Result<&mut Client, Error> {
+        let server = self.held.as_ref().map_or(0, |(server, _)| *server);
+        self.consumer.client(server)
+    }
+
+    /// Answers until the connection breaks.
+    async fn serve(&mut self) -> Result<(), Over> {
+        loop {
+            let result = match self.orders.recv().await.ok_or(Over)? {
+                Order::Disconnect => {
+                    self.consumer.disconnect();
+                    Ok(())
+                }
+                Order::Watch(tube) => {
+                    self.watch_from_now_on(tube);
+                    self.consumer.connect().await
+                }
+                Order::Ask(Ask::Reserve) => self.reserve().await?,
+                Order::Ask(Ask::Settle { id, reserve: true, .. }) => {
+                    match self.delete_and_reserve(id).await {
+                        Ok(found) => {
+                            self.tell(News::Answer(Answer::Found(found))).await?;
+                            self.reserve().await?
+                        }
+                        Err(error) => Err(error),
+                    }
+                }
+                Order::Ask(ask) => match self.answer(ask).await {
+                    Ok(answer) => {
+                        self.tell(News::Answer(answer)).await?;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            if let Err(error) = result {
+                // Whatever is wrong, a new connection is the way out of it.
+                self.client().map(Client::disconnect).ok();
+                return self.tell(News::Down(error.to_string())).await;
+            }
+        }
+    }
+
+    fn watch_from_now_on(&mut self, tube: Tube) {
+        if tube != self.tube {
+            self.consumer = Consumer::new(&self.servers, &Options::watching(tube.clone()));
+            self.tube = tube;
+        }
+    }
+
+    /// With one server the next reserve travels with the deletion.
+    async fn delete_and_reserve(&mut self, id: JobId) -> Result<bool, Error> {
+        let alone = self.consumer.servers() == 1;
+        let client = self.client()?;
+        found(if alone { client.delete_and_reserve(id).await } else { client.delete(id).await })
+    }
+
+    /// Waits for a job, or for an order to give up.
+    async fn reserve(&mut self) -> Result<Result<(), Error>, Over> {
+        self.held = None;
+        let taken = tokio::select! {
+            taken = self.consumer.take() => taken,
+            order = self.orders.recv() => {
+                // Nothing else is asked while a question is open: it is to be given up.
+                order.ok_or(Over)?;
+                self.consumer.disconnect();
+                return Ok(Ok(()));
+            }
+        };
+        match taken {
+            Ok((server, job)) => {
+                let (id, body, content) = (job.id, job.body.clone(), self.content(&job).await?);
+                self.held = Some((server, job));
+                self.tell(News::Answer(Answer::Reserved { id, body, content })).await?;
+                Ok(Ok(()))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn content(&self, job: &Job) -> Result<Content, Over> {
+        let message = match Message::parse(&job.body) {
+            Ok(message) => message,
+            Err(reason) => return Ok(Content::Refused(Cause::Unreadable(reason))),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        match self.judge.mode.judge(&message, &self.judge.keys, &self.tube, now) {
+            Trust::Run => {}
+            Trust::Warn(reason) => self.tell(News::Untrusted(job.id, reason)).await?,
+            Trust::Refuse(reason) => return Ok(Content::Refused(Cause::Untrusted(reason))),
+        }
+        Ok(Content::Message(Box::new(message)))
+    }
+
+    async fn answer(&mut self, ask: Ask) -> Result<Answer, Error> {
+        Ok(match ask {
+            Ask::Reserve => Answer::Nothing,
+            Ask::Facts(id) => Answer::Facts(self.facts(id).await?),
+            Ask::Touch(id) => Answer::Found(found(self.client()?.touch(id).await)?),
+            Ask::Regain(id) => Answer::Found(self.regain(id).await?),
+            Ask::Settle { id, verdict, priority, .. } => Answer::Found(found(match verdict {
+                Verdict::Delete(_) => self.client()?.delete(id).await,
+                Verdict::Bury(_) => self.client()?.bury(id, priority).await,
+                Verdict::Release { delay, .. } => self.client()?.release(id, priority, Delay(delay)).await,
+            })?),
+        })
+    }
+
+    async fn facts(&mut self, id: JobId) -> Result<Option<Facts>, Error> {
+        Ok(self.client()?.stats_job(id).await?.map(|statistics| {
+            // What ended a reservation is counted, but for the end of a connection.
+            let explained = statistics.timeouts + statistics.releases + statistics.buries + 1;
+            Facts {
+                ttr: statistics.ttr,
+                priority: statistics.priority,
+                reserves: u32::try_from(statistics.reserves).unwrap_or(u32::MAX),
+                deaths: deaths_before(statistics.delay.0),
+                worker_deaths: statistics.reserves.saturating_sub(explained),
+            }
+        }))
+    }
+
+    /// Reserves that job again, if it is still the same.
+    async fn regain(&mut self, id: JobId) -> Result<bool, Error> {
+        let job = match self.client()?.reserve_job(id).await {
+            Ok(job) => job,
+            Err(Error::NotFound { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        if self.held.as_ref().is_some_and(|(_, held)| held.body == job.body) {
+            return Ok(true);
+        }
+        // A server that lost its jobs has given the number to another: that goes back as it was.
+        if let Some(statistics) = self.client()?.stats_job(id).await? {
+            found(self.client()?.release(id, statistics.priority, Delay(0)).await)?;
+        }
+        Ok(false)
+    }
+}
+
+/// One attempt to connect: to the server of the job at hand, or to any.
+async fn attempt(consumer: &mut Consumer, held: Option<&(usize, Job)>) -> Result<(), Error> {
+    match held {
+        Some((server, _)) => consumer.client(*server)?.list_tube_used().await.map(drop),
+        None => consumer.connect().await,
+    }
+}
+
+/// Whether a command found its job. A job that the server buried for want of memory was
+/// found, and is not lost.
+fn found(result: Result<(), Error>) -> Result<bool, Error> {
+    match result {
+        Ok(()) | Err(Error::Buried { .. }) => Ok(true),
+        Err(Error::NotFound { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,339 @@
+//! The loop: what happens goes into the core, what the core wants is done.
+//!
+//! ```text
+//!     link (queue) ──┐                        ┌──► link
+//!     executor ──────┼──► Core::handle ───────┼──► executor
+//!     signals ───────┤     (decides)          ├──► journal, notify socket
+//!     deadlines ─────┘                        └──► exit
+//! ```
+
+use std::future::{Future, pending};
+use std::io;
+use std::pin::Pin;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use signal_hook_tokio::Signals;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::core::{Action, Content, Core, Doing, Event};
+use super::executor::{Executor, Said};
+use super::frame::{FromExecutor, PROTOCOL, ToExecutor};
+use super::journal::Journal;
+use super::launch::{Launch, Runtime};
+use super::link::{Judge, Link, News, Order};
+use super::relay::Log;
+use super::{Options, hooks, notify};
+use crate::beanstalk::JobId;
+
+/// How a worker ended: its exit status.
+pub type Status = u8;
+
+type Starting = Pin<Box<dyn Future<Output = io::Result<Executor>>>>;
+
+/// The executor, as far as it has come.
+enum Stage {
+    None,
+    Starting(Starting),
+    Up(Box<Executor>),
+}
+
+struct Worker {
+    core: Core,
+    launch: Launch,
+    orders: mpsc::Sender<Order>,
+    stage: Stage,
+    /// Whether the executor understands `report`.
+    reports: bool,
+    log: Log,
+    journal: Journal,
+    began: Instant,
+    ended: Option<Status>,
+}
+
+/// What woke the loop.
+enum Wake {
+    News(News),
+    Started(io::Result<Executor>),
+    Said(Said),
+    Terminate,
+    Deadline,
+}
+
+/// Runs a worker on a runtime of its own until it has left: what the program does.
+///
+/// # Errors
+/// When signals cannot be heard or standard error cannot be duplicated.
+pub fn main(options: Options) -> io::Result<Status> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut signals = Signals::new([libc::SIGTERM, libc::SIGINT])?;
+        let (tell, terminations) = mpsc::channel(4);
+        let listener =
+            tokio::spawn(
+                async move { while signals.next().await.is_some() && tell.send(()).await.is_ok() {} },
+            );
+        let pings = notify::watchdog().map(|period| {
+            tokio::spawn(async move {
+                let mut pings = tokio::time::interval(period);
+                loop {
+                    pings.tick().await;
+                    notify::alive();
+                }
+            })
+        });
+        let status = run(options, terminations).await;
+        listener.abort();
+        pings.inspect(tokio::task::JoinHandle::abort);
+        status
+    })
+}
+
+/// Runs a worker until it has left; `terminations` brings one item per SIGTERM or SIGINT.
+///
+/// # Errors
+/// When there is nothing to begin with: standard error cannot be duplicated.
+async fn run(options: Options, mut terminations: mpsc::Receiver<()>) -> io::Result<Status> {
+    let Options { launch, settings, servers, signing, keys } = options;
+    let (orders, orders_in) = mpsc::channel(4);
+    let (news_out, mut news) = mpsc::channel(4);
+    let judge = Judge { mode: signing, keys };
+    let link = Link::new(servers, launch.tube.clone(), judge, orders_in, news_out);
+    let link = tokio::spawn(link.run());
+    let mut worker = Worker {
+        core: Core::new(settings),
+        journal: Journal::new(launch.tube.clone()),
+        launch,
+        orders,
+        stage: Stage::None,
+        reports: false,
+        log: Log::stderr()?,
+        began: Instant::now(),
+        ended: None,
+    };
+    worker.tell(Event::Tick).await;
+    while worker.ended.is_none() {
+        let wake = worker.wait(&mut news, &mut terminations).await;
+        worker.wake(wake).await;
+    }
+    link.abort();
+    Ok(worker.ended.unwrap_or_default())
+}
+
+impl Worker {
+    async fn wait(&mut self, news: &mut mpsc::Receiver<News>, terminations: &mut mpsc::Receiver<()>) -> Wake {
+        let deadline = self.core.next_deadline().map(|at| self.began + at);
+        let deadline = async move {
+            match deadline {
+                Some(at) => sleep_until(at.into()).await,
+                None => pending().await,
+            }
+        };
+        let log = &mut self.log;
+        let executor = async {
+            match &mut self.stage {
+                Stage::None => pending().await,
+                Stage::Starting(starting) => Wake::Started(starting.await),
+                Stage::Up(executor) => Wake::Said(executor.next(log).await),
+            }
+        };
+        tokio::select! {
+            Some(()) = terminations.recv() => Wake::Terminate,
+            Some(news) = news.recv() => Wake::News(news),
+            wake = executor => wake,
+            () = deadline => Wake::Deadline,
+        }
+    }
+
+    async fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Terminate => self.tell(Event::Terminate).await,
+            Wake::Deadline => self.tell(Event::Tick).await,
+            Wake::News(News::Up) => {
+                self.journal.queue_up();
+                self.tell(Event::QueueUp).await;
+            }
+            Wake::News(News::Down(reason)) => {
+                self.journal.queue_down(&reason);
+                self.tell(Event::QueueDown).await;
+            }
+            Wake::News(News::Answer(answer)) => self.tell(Event::Answer(answer)).await,
+            Wake::News(News::Untrusted(id, reason)) => self.journal.untrusted(id, &reason),
+            Wake::Started(Ok(mut executor)) => {
+                let sent = executor.send(&self.launch.boot()).await;
+                self.stage = Stage::Up(Box::new(executor));
+                if let Err(error) = sent {
+                    self.boot_failed(error.to_string()).await;
+                }
+            }
+            Wake::Started(Err(error)) => {
+                self.stage = Stage::None;
+                self.tell(Event::BootFailed(error.to_string())).await;
+            }
+            Wake::Said(Said::Frame(frame)) => self.heard(frame).await,
+            Wake::Said(Said::Nonsense(what)) => {
+                self.journal.nonsense(&what);
+                self.kill();
+            }
+            Wake::Said(Said::Died { how, stderr }) => {
+                self.stage = Stage::None;
+                self.tell(Event::Died { how, stderr }).await;
+            }
+        }
+    }
+
+    async fn heard(&mut self, frame: FromExecutor) {
+        let job = self.core.job().map(|job| job.id.0);
+        match frame {
+            FromExecutor::Ready { protocol: PROTOCOL, tube, reports, runtime } => {
+                self.reports = reports;
+                if let Some(tube) = tube.and_then(|tube| tube.parse().ok())
+                    && tube != self.launch.tube
+                {
+                    self.journal.watches(&tube);
+                    self.launch.tube = tube.clone();
+                    self.order(Order::Watch(tube)).await;
+                }
+                self.journal.booted(&runtime);
+                self.tell(Event::Booted).await;
+            }
+            FromExecutor::Ready { protocol, .. } => {
+                self.boot_failed(format!("its executor speaks protocol {protocol}, not {PROTOCOL}")).await;
+            }
+            FromExecutor::BootFailed(failure) => self.boot_failed(failure.to_string()).await,
+            FromExecutor::Reported => self.tell(Event::Reported).await,
+            answer => match answer.ran() {
+                Some(ran) if Some(ran.id) == job => {
+                    let event = Event::Ran { outcome: ran.outcome, failure: ran.failure, memory: ran.memory };
+                    self.tell(event).await;
+                }
+                _ => {
+                    self.journal.nonsense("it answered for a job it does not have");
+                    self.kill();
+                }
+            },
+        }
+    }
+
+    /// The executor is of no use: it is killed, and the application's word is the worker's last.
+    async fn boot_failed(&mut self, reason: String) {
+        self.kill();
+        if let Stage::Up(executor) = &mut self.stage {
+            while !matches!(executor.next(&mut self.log).await, Said::Died { .. }) {}
+        }
+        self.stage = Stage::None;
+        self.tell(Event::BootFailed(reason)).await;
+    }
+
+    fn kill(&mut self) {
+        if let Stage::Up(executor) = &self.stage {
+            executor.kill();
+        }
+    }
+
+    async fn order(&self, order: Order) {
+        // The link ends only after this loop.
+        let _ = self.orders.send(order).await;
+    }
+
+    /// Tells the core, does what it wants, and tells it what came of that at once.
+    async fn tell(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let mut actions = Vec::new();
+            self.core.handle(event, self.began.elapsed(), &mut actions);
+            for action in actions {
+                events.extend(self.act(action).await);
+            }
+        }
+    }
+
+    async fn act(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Ask(ask) => {
+                // Before the job is gone: what it was, and why.
+                if let Some(job) = self.core.job() {
+                    self.journal.verdict(job, &ask);
+                }
+                self.order(Order::Ask(ask)).await;
+            }
+            Action::Disconnect => self.order(Order::Disconnect).await,
+            Action::StartExecutor => {
+                let launch = self.launch.clone();
+                self.stage = Stage::Starting(Box::pin(async move { Executor::start(&launch).await }));
+            }
+            Action::StopExecutor => return self.stop().await,
+            Action::KillExecutor => match &self.stage {
+                Stage::Up(executor) => executor.kill(),
+                // Nothing to kill yet: it is as dead as it can be.
+                Stage::None | Stage::Starting(_) => {
+                    self.stage = Stage::None;
+                    return Some(Event::Died { how: "was not started".to_owned(), stderr: String::new() });
+                }
+            },
+            Action::Run(id) => self.run_job(id).await,
+            Action::Report(report) => {
+                let frame = hooks::frame(&report).filter(|_| self.reports);
+                let (Some(frame), Stage::Up(executor)) = (frame, &mut self.stage) else {
+                    return Some(Event::Reported);
+                };
+                if executor.send(&frame).await.is_err() {
+                    return Some(Event::Reported);
+                }
+            }
+            Action::Settled { id, verdict, failure, death } => {
+                self.journal.settled(id, &verdict, failure.as_ref(), death.as_ref());
+            }
+            Action::Lost(id) => self.journal.lost(id),
+            Action::Show(doing) => self.show(doing),
+            Action::Exit(status, reason) => {
+                self.journal.leaves(reason.as_deref());
+                notify::leaving(reason.as_deref());
+                self.ended = Some(status);
+            }
+        }
+        None
+    }
+
+    async fn stop(&mut self) -> Option<Event> {
+        match &mut self.stage {
+            Stage::Up(executor) => {
+                let _ = executor.send(&ToExecutor::Stop).await;
+                None
+            }
+            Stage::None | Stage::Starting(_) => {
+                self.stage = Stage::None;
+                Some(Event::Died { how: "was not started".to_owned(), stderr: String::new() })
+            }
+        }
+    }
+
+    async fn run_job(&mut self, id: JobId) {
+        let Some(job) = self.core.job() else { return };
+        let Content::Message(message) = &job.content else { return };
+        let Stage::Up(executor) = &mut self.stage else { return };
+        let run = ToExecutor::Run {
+            id: id.0,
+            tube: self.launch.tube.as_str(),
+            code: &message.code,
+            active_job: message.carried(),
+            jti: message.signature.as_ref().and_then(|signature| signature.get("jti")?.as_str()),
+            body: (self.launch.runtime == Runtime::Exec)
+                .then(|| std::str::from_utf8(&job.body).unwrap_or_default()),
+        };
+        if let Err(error) = executor.send(&run).await {
+            self.journal.nonsense(&error.to_string());
+            executor.kill();
+        }
+    }
+
+    fn show(&mut self, doing: Doing) {
+        let code = match self.core.job().map(|job| &job.content) {
+            Some(Content::Message(message)) => message.active_job.as_deref().unwrap_or(&message.code),
+            _ => "",
+        };
+        notify::show(doing, code, &self.journal);
+    }
+}
