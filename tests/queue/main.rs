@@ -7,6 +7,7 @@ mod fake;
 mod dropped;
 mod faults;
 mod pool;
+mod proxy;
 mod server;
 mod verbs;
 
