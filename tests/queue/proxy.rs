@@ -144,7 +144,7 @@ fn wherever_a_worker_s_connection_is_cut_no_job_is_lost() {
                 Ok(()) => done += 1,
                 Err(Error::Lost { .. }) => doubtful += 1,
                 Err(error) => {
-                    assert!(matches!(error, Error::Unreachable { .. } | Error::NotFound { .. }), "{error}")
+                    assert!(matches!(error, Error::Unreachable { .. } | Error::NotFound { .. }), "{error}");
                 }
             }
             let left = direct.stats().await.unwrap();
