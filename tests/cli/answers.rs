@@ -103,7 +103,10 @@ fn what_the_supervisor_has_to_say_at_the_end_is_told() {
 fn what_runs_is_checked_for_monitoring() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("daemons.yml");
-    std::fs::write(&config, "applications: {abaqis: {path: /, daemons: {solr: {command: solr}}}}").unwrap();
+    let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+    let text =
+        format!("applications: {{abaqis: {{path: /, user: {me}, daemons: {{solr: {{command: solr}}}}}}}}");
+    std::fs::write(&config, text).unwrap();
     let config = config.to_str().unwrap();
     let check = |state| {
         let mut instance = crate::scripted::instance("abaqis/solr/1", state);
