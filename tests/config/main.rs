@@ -1,5 +1,8 @@
-//! `daemons.yml` as a whole: good files, bad files, the schema, any bytes.
+//! `daemons.yml` as a whole: good files, bad files, the schema, the manual, any bytes.
 
+mod any;
 mod bad;
 mod good;
 mod host;
+mod manual;
+mod schema;

@@ -3,6 +3,8 @@
 //! What is shown loads to the same configuration on the same host. Nothing is left to
 //! `defaults`, so that each daemon can be read by itself; what is not set is left out.
 
+mod write;
+
 use serde_json::{Map, Value, json};
 
 use super::quantity::{write_duration, write_size};
@@ -21,8 +23,7 @@ impl Config {
             applications.map(|(name, one)| (name.to_string(), application(one))).collect();
         let beanstalk: Vec<String> = self.beanstalk.iter().map(ToString::to_string).collect();
         let all = json!({ "beanstalk": beanstalk, "watch": self.watch, "applications": applications });
-        // Text, numbers and maps by text: nothing that could not be written.
-        serde_yaml::to_string(&all).unwrap_or_default()
+        write::write(&all)
     }
 }
 
