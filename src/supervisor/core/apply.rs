@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::RequestId;
+use super::fleet::Instance;
 use super::requests::{Ask, Want};
 use super::roll::{Fate, Why};
 use super::slab::Slot;
@@ -16,11 +17,15 @@ impl Core {
         plan::diff(&self.running(), wanted)
     }
 
-    /// What runs, or would if it were not stopped or failed.
+    /// What runs, or is about to: of a process that goes it does not matter what it was.
     fn running(&self) -> Wanted {
         let instances = self.fleet.instances.iter().map(|(_, instance)| instance);
         let stay = instances.filter(|instance| instance.life.desired() != Desired::Gone);
-        stay.map(|instance| (instance.spec.id.clone(), instance.running().clone())).collect()
+        let now = |instance: &Instance| {
+            let spec = if instance.life.is_live() { instance.running() } else { &instance.spec };
+            (spec.id.clone(), spec.clone())
+        };
+        stay.map(now).collect()
     }
 
     pub(super) fn apply(&mut self, wanted: &Wanted, request: Option<RequestId>, cx: &mut Context<'_>) {

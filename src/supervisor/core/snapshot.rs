@@ -75,6 +75,7 @@ struct SavedInstance {
     life: Life,
     since: Time,
     shown: Option<State>,
+    armed: Option<Time>,
     asks: Vec<Ask>,
 }
 
@@ -142,6 +143,7 @@ impl Core {
             life: instance.life.clone(),
             since: instance.since,
             shown: instance.shown,
+            armed: instance.armed,
             asks: instance.asks.clone(),
         });
         let instances = instances.collect();
@@ -177,7 +179,7 @@ impl Core {
         core.fleet = fleet(&snapshot.shared, snapshot.groups, snapshot.instances)?;
         let slots = core.fleet.instances.keys();
         for &slot in &slots {
-            core.refile(slot);
+            core.timers.put_back(slot, core.fleet.instances[slot].armed);
             let instance = &core.fleet.instances[slot];
             core.summary.0[instance.life.state() as usize] += 1;
             core.booting += instance.standing().booting;
@@ -224,7 +226,7 @@ fn fleet(
             group: saved.group,
             since: saved.since,
             shown: saved.shown,
-            armed: None,
+            armed: saved.armed,
             asks: saved.asks,
         };
         restored.push((saved.slot, instance));

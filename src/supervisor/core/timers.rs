@@ -25,6 +25,11 @@ impl Timers {
         })
     }
 
+    /// Files `slot` again under what it is `armed` with.
+    pub(super) fn put_back(&mut self, slot: Slot, armed: Option<Time>) {
+        self.0.extend(armed.map(|at| (at, slot)));
+    }
+
     /// Files `slot` under `deadline` instead of what it is `armed` with.
     pub(super) fn set(&mut self, slot: Slot, armed: &mut Option<Time>, deadline: Option<Time>) {
         if *armed == deadline {

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_selector_covers_what_it_names_and_no_more() {
         let all = ["all", "a", "a@1", "a/w", "a@1/w", "a/w/1", "a@1/w/1", "b"].map(selector);
-        let ids = ["a/w/1", "a/w/2", "a/v/1", "a@1/w/1", "a@1/w/2", "a@2/w/1", "b/w/1"];
+        let ids = ["a/w/1", "a/w/2", "a/v/1", "a@1/w/1", "a@1/w/2", "a@1/v/1", "a@2/w/1", "b/w/1"];
         let ids = ids.map(|id| id.parse::<InstanceId>().unwrap());
         for wide in &all {
             for narrow in &all {

@@ -1,0 +1,187 @@
+//! Processes that do what processes do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use abaqis_daemons::lifecycle::{Exit, Notice, Phase, ProcessEvent, Run, Watchdog};
+use abaqis_daemons::names::InstanceId;
+
+use crate::random::Random;
+
+/// One process and its group. Each of these is so or not, whatever the others are.
+#[expect(clippy::struct_excessive_bools)]
+pub(crate) struct Process {
+    pub(crate) id: InstanceId,
+    /// Its main process has not ended.
+    main: bool,
+    /// Some others of its group are there.
+    others: bool,
+    /// It does not mind being asked to stop.
+    deaf: bool,
+    /// It leaves others behind when it ends.
+    parent: bool,
+    /// How long SIGKILL takes.
+    dying: Duration,
+    /// It pings its watchdog.
+    pings: bool,
+    /// SIGKILL is on its way.
+    killed: bool,
+}
+
+/// News on their way: when they arrive, and what they are.
+pub(crate) type News = Vec<(Duration, Happening)>;
+
+/// What happens to a process.
+#[derive(Clone)]
+pub(crate) enum Happening {
+    /// The supervisor hears this.
+    Heard(ProcessEvent),
+    /// The main process ends.
+    Ends(Exit),
+    /// The others of its group end.
+    OthersEnd,
+    /// It is time for the next ping.
+    Ping,
+}
+
+pub(crate) fn notice(phase: Phase) -> ProcessEvent {
+    ProcessEvent::Notify(Box::new(Notice { phase: Some(phase), ..Notice::default() }))
+}
+
+impl Process {
+    /// A process is started; `calm` ones do not misbehave.
+    pub(crate) fn start(run: Run, id: InstanceId, calm: bool, random: &mut Random) -> (Option<Self>, News) {
+        let mut news = News::new();
+        let spawned = ProcessEvent::Spawned { pid: u32::try_from(run.0 % 4_000_000_000).unwrap() };
+        if !calm && random.percent(4) {
+            if random.percent(30) {
+                news.push((Duration::ZERO, Happening::Heard(spawned)));
+            }
+            let reason: Arc<str> = "/srv/bin/x: No such file or directory".into();
+            news.push((random.millis(5), Happening::Heard(ProcessEvent::SpawnFailed { reason })));
+            return (None, news);
+        }
+        news.push((random.millis(5), Happening::Heard(spawned)));
+        let process = Self {
+            id,
+            main: true,
+            others: false,
+            deaf: !calm && random.percent(10),
+            parent: !calm && random.percent(10),
+            dying: if random.percent(2) { random.millis(4000) } else { random.millis(50) },
+            pings: calm || random.percent(90),
+            killed: false,
+        };
+        news.push((Duration::from_millis(500), Happening::Ping));
+        // When it says that it is ready, if it ever does.
+        if calm || random.percent(85) {
+            let most = if calm { 1000 } else { 2500 };
+            news.push((random.millis(most), Happening::Heard(notice(Phase::Ready))));
+        }
+        if !calm {
+            misbehave(&mut news, random);
+        }
+        (Some(process), news)
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.main || self.others
+    }
+
+    /// It gets a signal.
+    pub(crate) fn signal(&mut self, whole_group: bool, random: &mut Random) -> News {
+        let mut news = News::new();
+        if self.deaf {
+            return news;
+        }
+        if self.main {
+            let exit = if random.percent(50) { Exit::Code(0) } else { Exit::Signal(15) };
+            news.push((random.millis(200), Happening::Ends(exit)));
+        }
+        if whole_group && self.others {
+            news.push((random.millis(200), Happening::OthersEnd));
+        }
+        news
+    }
+
+    /// It gets SIGKILL, all of it.
+    pub(crate) fn kill(&mut self) -> News {
+        if std::mem::replace(&mut self.killed, true) {
+            return News::new();
+        }
+        vec![(self.dying, Happening::Ends(Exit::Signal(9))), (self.dying, Happening::OthersEnd)]
+    }
+
+    /// Something happens; what the supervisor hears of it, now and later.
+    pub(crate) fn happen(
+        &mut self,
+        happening: Happening,
+        random: &mut Random,
+    ) -> (Option<ProcessEvent>, News) {
+        let mut news = News::new();
+        let heard = match happening {
+            Happening::Heard(event) => self.main.then_some(event),
+            Happening::Ping if self.main && self.pings => {
+                news.push((Duration::from_secs(1), Happening::Ping));
+                Some(ProcessEvent::Notify(Box::new(Notice {
+                    watchdog: Some(Watchdog::Alive),
+                    ..Notice::default()
+                })))
+            }
+            Happening::Ends(exit) if self.main => {
+                self.main = false;
+                self.others = self.parent && !self.killed;
+                if !self.others {
+                    news.push((random.millis(2), Happening::OthersEnd));
+                }
+                Some(ProcessEvent::Exited { exit, survivors: self.others })
+            }
+            Happening::Ping | Happening::Ends(_) => None,
+            Happening::OthersEnd => {
+                self.others = false;
+                (!self.main).then_some(ProcessEvent::Gone)
+            }
+        };
+        (heard, news)
+    }
+}
+
+/// What a process does that is no model of its kind.
+fn misbehave(news: &mut News, random: &mut Random) {
+    let exit = match random.below(4) {
+        0 => Exit::Code(0),
+        1 => Exit::Signal(9),
+        2 => Exit::Signal(11),
+        _ => Exit::Code(1),
+    };
+    let life = match random.below(10) {
+        0 => random.millis(3),
+        1 => random.millis(500),
+        2 | 3 => random.millis(5000),
+        _ => random.millis(60_000),
+    };
+    news.push((life, Happening::Ends(exit)));
+    let said = match random.below(12) {
+        0 => notice(Phase::Reloading),
+        1 => notice(Phase::Stopping),
+        2 => ProcessEvent::Notify(Box::new(Notice {
+            watchdog: Some(Watchdog::Trigger),
+            status: Some("broken".into()),
+            ..Notice::default()
+        })),
+        3 => ProcessEvent::Notify(Box::new(Notice {
+            job: Some("17 Resident.census".into()),
+            ..Notice::default()
+        })),
+        4 => ProcessEvent::NotReady { reason: "nothing listens on port 80".into() },
+        5 => ProcessEvent::Notify(Box::new(Notice {
+            extend: Some(Duration::from_secs(5)),
+            ..Notice::default()
+        })),
+        _ => return,
+    };
+    news.push((random.millis(3000), Happening::Heard(said.clone())));
+    if said == notice(Phase::Reloading) {
+        news.push((random.millis(6000), Happening::Heard(notice(Phase::Ready))));
+    }
+}

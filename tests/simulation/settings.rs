@@ -1,0 +1,182 @@
+//! Configurations, made up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use abaqis_daemons::config::{
+    Account, Backoff, Daemon, Kill, Kind, Limits, LogTarget, Milli, Policy, Process, Ready, Restart, Signal,
+    StartLimit,
+};
+use abaqis_daemons::names::InstanceId;
+use abaqis_daemons::plan::{InstanceSpec, Release, Wanted};
+
+use crate::random::Random;
+
+/// The daemons an application may have, and what each is `after`.
+const DAEMONS: [(&str, &[&str]); 5] = [
+    ("solr", &[]),
+    ("preloader", &["solr"]),
+    ("worker", &["preloader", "solr"]),
+    ("scheduler", &["worker"]),
+    ("clock", &[]),
+];
+const APPLICATIONS: [&str; 3] = ["abaqis", "rqi", "web"];
+
+/// The longest `stop_timeout` there is.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One daemon, before it is written as the configuration has it.
+#[derive(Clone)]
+struct Choice {
+    count: u32,
+    command: u64,
+    policy: Policy,
+    watchdog: Option<Duration>,
+}
+
+/// What is configured: edited at random, part by part.
+pub(crate) struct Settings {
+    choices: BTreeMap<(usize, usize), Choice>,
+    versions: [u64; APPLICATIONS.len()],
+    blocked: [bool; APPLICATIONS.len()],
+}
+
+impl Settings {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let mut settings =
+            Self { choices: BTreeMap::new(), versions: Default::default(), blocked: Default::default() };
+        for application in 0..APPLICATIONS.len() {
+            for daemon in 0..DAEMONS.len() {
+                settings.choices.insert((application, daemon), choice(daemon, random));
+            }
+        }
+        settings
+    }
+
+    /// One or a few things become others.
+    pub(crate) fn edit(&mut self, random: &mut Random) {
+        for _ in 0..=random.below(3) {
+            let application = usize::try_from(random.below(APPLICATIONS.len() as u64)).unwrap();
+            let daemon = usize::try_from(random.below(DAEMONS.len() as u64)).unwrap();
+            let key = (application, daemon);
+            match random.below(10) {
+                0 => self.versions[application] += 1,
+                1 => self.blocked[application] = !self.blocked[application],
+                2 => drop(self.choices.remove(&key)),
+                3 => drop(self.choices.insert(key, choice(daemon, random))),
+                what => {
+                    let new = choice(daemon, random);
+                    let old = self.choices.entry(key).or_insert_with(|| new.clone());
+                    match what {
+                        4..=6 => old.count = new.count,
+                        7 => old.command = new.command,
+                        _ => old.policy = new.policy,
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn unblock(&mut self) {
+        self.blocked = Default::default();
+    }
+
+    pub(crate) fn wanted(&self) -> Wanted {
+        let mut wanted = Wanted::new();
+        for (application, name) in APPLICATIONS.iter().enumerate() {
+            let release = Arc::new(Release {
+                version: Some(self.versions[application].to_string().parse().unwrap()),
+                path: "/srv".into(),
+                tube: None,
+                beanstalk: [].into(),
+            });
+            let blocked = self.blocked[application].then(|| "no version".into());
+            for ((_, daemon), choice) in self.choices.iter().filter(|((of, _), _)| *of == application) {
+                let daemon = Arc::new(write(DAEMONS[*daemon].0, choice));
+                for number in 1..=choice.count {
+                    let id = InstanceId {
+                        application: name.parse().unwrap(),
+                        release: None,
+                        daemon: daemon.name.clone(),
+                        number,
+                    };
+                    let spec = InstanceSpec {
+                        id: id.clone(),
+                        daemon: daemon.clone(),
+                        release: release.clone(),
+                        env_file: None,
+                        blocked: blocked.clone(),
+                    };
+                    wanted.insert(id, Arc::new(spec));
+                }
+            }
+        }
+        wanted
+    }
+}
+
+fn choice(daemon: usize, random: &mut Random) -> Choice {
+    Choice {
+        count: u32::try_from(random.below(5)).unwrap(),
+        command: random.below(1000),
+        policy: policy(daemon, random),
+        watchdog: random.percent(20).then(|| Duration::from_secs(2 + random.below(5))),
+    }
+}
+
+fn policy(daemon: usize, random: &mut Random) -> Policy {
+    let initial = *random.pick(&[0, 100, 200, 1000]);
+    let ready = match random.below(6) {
+        0 | 1 => Ready::None,
+        2 | 3 => Ready::Notify,
+        4 => Ready::Tcp(80),
+        _ => Ready::Delay(random.millis(500)),
+    };
+    Policy {
+        restart: *random.pick(&[Restart::Always, Restart::Always, Restart::OnFailure, Restart::Never]),
+        backoff: Backoff {
+            initial: Duration::from_millis(initial),
+            max: Duration::from_millis(initial.max(3000)),
+            factor: Milli(2000),
+            jitter: Milli(100),
+            reset_after: Duration::from_secs(10),
+        },
+        start_limit: StartLimit { count: 5, within: Duration::from_mins(1) },
+        ready,
+        ready_timeout: Duration::from_secs(2 + random.below(3)),
+        after: DAEMONS[daemon].1.iter().map(|name| name.parse().unwrap()).collect(),
+        stop_signal: Signal::TERM,
+        stop_timeout: *random.pick(&[Duration::ZERO, Duration::from_millis(300), STOP_TIMEOUT]),
+        kill: *random.pick(&[Kill::Group, Kill::Process]),
+    }
+}
+
+fn write(name: &str, choice: &Choice) -> Daemon {
+    let command = format!("bin/{name}-{}", choice.command);
+    Daemon {
+        name: name.parse().unwrap(),
+        kind: Kind::Other,
+        count: choice.count,
+        process: Arc::new(Process {
+            command: [command.parse().unwrap()].into(),
+            account: Arc::new(Account {
+                user: "app".into(),
+                uid: 1,
+                group: "app".into(),
+                gid: 1,
+                home: "/".into(),
+                shell: "/bin/sh".into(),
+            }),
+            directory: "/".parse().unwrap(),
+            umask: 0o022,
+            env: Arc::default(),
+            env_file: None,
+            nice: 0,
+            limits: Arc::new(Limits::default()),
+            watchdog: choice.watchdog,
+            log: LogTarget::Null,
+        }),
+        policy: Arc::new(choice.policy.clone()),
+    }
+}

@@ -1,0 +1,311 @@
+//! The world around the core: its clock, its processes, its operators.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use abaqis_daemons::lifecycle::{ProcessEvent, Run, State, Time};
+use abaqis_daemons::names::Selector;
+use abaqis_daemons::plan::Wanted;
+use abaqis_daemons::supervisor::core::{Action, Core, Event, RequestId, Settings as CoreSettings, Snapshot};
+
+use crate::checks::Checks;
+use crate::operator;
+use crate::process::{Happening, News, Process};
+use crate::random::Random;
+use crate::settings::Settings;
+
+const HERD: usize = 4;
+
+pub(crate) struct World {
+    random: Random,
+    seed: u64,
+    core: Core,
+    /// A restored copy that has to decide as the core does, for so many events more.
+    twin: Option<(Core, u32)>,
+    now: Time,
+    settings: Settings,
+    processes: BTreeMap<Run, Process>,
+    coming: BTreeMap<(Time, u64), (Run, Happening)>,
+    arrivals: u64,
+    next_operator: Time,
+    requests: Vec<RequestId>,
+    last_request: u64,
+    checks: Checks,
+    events: u64,
+    calm: bool,
+    finished: bool,
+    actions: Vec<Action>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let now = Time::from_nanos(1_000_000_000 + random.below(1 << 40));
+        let settings = Settings::new(&mut random);
+        let mut world = Self {
+            random,
+            seed,
+            core: Core::new(CoreSettings { herd: HERD, seed }),
+            twin: None,
+            now,
+            settings,
+            processes: BTreeMap::new(),
+            coming: BTreeMap::new(),
+            arrivals: 0,
+            next_operator: now,
+            requests: Vec::new(),
+            last_request: 0,
+            checks: Checks::new(HERD),
+            events: 0,
+            calm: false,
+            finished: false,
+            actions: Vec::new(),
+        };
+        world.apply();
+        world
+    }
+
+    pub(crate) fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// So many events of everyday life.
+    pub(crate) fn live(&mut self, events: u64) {
+        while self.events < events {
+            self.advance(true);
+            if self.random.below(2000) == 0 {
+                // The machine was suspended, or the supervisor was.
+                let span = Duration::from_secs(self.random.below(3600));
+                self.now = self.now + span;
+                self.checks.jumped(span);
+            }
+            if self.random.below(1500) == 0 {
+                self.upgrade();
+            }
+        }
+    }
+
+    /// Nobody does anything any more, and new processes behave: everything comes up, and
+    /// everybody gets an answer.
+    pub(crate) fn come_to_rest(&mut self) {
+        self.calm = true;
+        // Those that were started before have to have their crashes behind them.
+        let end = self.now + Duration::from_secs(100);
+        while self.now < end && self.advance(false) {}
+        self.settings.unblock();
+        self.apply();
+        let request = self.request();
+        self.handle(Event::Command { request, command: operator::start_all() });
+        self.wait("come to rest", Duration::from_mins(20), |world| {
+            let mut all = world.core.status(&Selector::All);
+            world.checks.open_requests() == 0
+                && all.all(|status| matches!(status.state, State::Ready | State::Running | State::Completed))
+        });
+    }
+
+    /// It ends, and nothing is left.
+    pub(crate) fn shut_down(&mut self) {
+        for _ in 0..self.random.below(3) {
+            let request = self.request();
+            self.handle(Event::Command { request, command: operator::command(&mut Random::new(self.seed)) });
+        }
+        self.handle(Event::Shutdown);
+        if self.random.percent(50) {
+            let again = if self.random.percent(50) { Event::Shutdown } else { Event::ShutdownNow };
+            self.handle(again);
+        }
+        self.wait("shut down", Duration::from_mins(10), |world| world.finished);
+        assert_eq!((self.checks.open_requests(), self.processes.len()), (0, 0), "left after the end");
+        let request = self.request();
+        self.handle(Event::Command { request, command: operator::start_all() });
+        assert_eq!(self.checks.open_requests(), 0, "a request after the end is refused");
+    }
+
+    fn wait(&mut self, what: &str, longest: Duration, done: impl Fn(&Self) -> bool) {
+        let end = self.now + longest;
+        while !done(self) {
+            assert!(self.now < end, "does not {what}: {}", self.describe());
+            if !self.advance(false) {
+                assert!(done(self), "nothing will happen, yet it did not {what}: {}", self.describe());
+            }
+        }
+    }
+
+    /// The next thing happens, whatever it is. False if there is none.
+    fn advance(&mut self, operators: bool) -> bool {
+        let news = self.coming.first_key_value().map(|((at, _), _)| *at);
+        let deadline = self.core.next_deadline();
+        let operator = operators.then_some(self.next_operator);
+        let Some(next) = [news, deadline, operator].into_iter().flatten().min() else { return false };
+        self.now = self.now.max(next);
+        if news == Some(next) {
+            self.deliver();
+        } else if deadline == Some(next) {
+            self.handle(Event::Tick);
+            assert!(self.core.next_deadline().is_none_or(|at| at > self.now), "a deadline that has passed");
+        } else {
+            self.operate();
+            let most = if self.random.percent(30) { 50 } else { 4000 };
+            self.next_operator = self.now + self.random.millis(most);
+        }
+        true
+    }
+
+    fn deliver(&mut self) {
+        let Some((_, (run, happening))) = self.coming.pop_first() else { return };
+        if self.random.below(500) == 0 {
+            // News of a process that never was, or is long gone.
+            let stale = Run(self.random.below(run.0 + 1));
+            if !self.processes.contains_key(&stale) {
+                self.handle(Event::Process(stale, ProcessEvent::Gone));
+            }
+        }
+        let Some(process) = self.processes.get_mut(&run) else {
+            // One that was never spawned is heard of all the same.
+            if let Happening::Heard(event) = happening {
+                self.handle(Event::Process(run, event));
+            }
+            return;
+        };
+        let (heard, news) = process.happen(happening, &mut self.random);
+        self.expect(run, news);
+        let Some(event) = heard else { return };
+        if event == ProcessEvent::Gone {
+            assert!(!self.processes[&run].is_there());
+            self.processes.remove(&run);
+        }
+        self.handle(Event::Process(run, event));
+    }
+
+    fn operate(&mut self) {
+        match self.random.below(10) {
+            0 | 1 => {
+                self.settings.edit(&mut self.random);
+                self.apply();
+            }
+            2 if !self.requests.is_empty() => {
+                let request = *self.random.pick(&self.requests);
+                self.checks.cancelled(request);
+                self.handle(Event::Cancel { request });
+            }
+            3 => self.handle(Event::Tick),
+            _ => {
+                let command = operator::command(&mut self.random);
+                let request = self.request();
+                self.handle(Event::Command { request, command });
+            }
+        }
+    }
+
+    fn apply(&mut self) {
+        let wanted: Wanted = self.settings.wanted();
+        let request = self.random.percent(70).then(|| self.request());
+        let plan = self.core.plan(&wanted);
+        self.handle(Event::Apply { wanted: wanted.clone(), request });
+        let again = self.core.plan(&wanted);
+        for change in &plan.changes {
+            let kept = !again.changes.iter().any(|other| {
+                other.instance == change.instance
+                    && other.action != change.action
+                    && other.action != abaqis_daemons::plan::ChangeAction::Untouched
+            });
+            assert!(kept, "{change:?} became another change by being made");
+        }
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.last_request += 1;
+        let request = RequestId(self.last_request);
+        self.requests.push(request);
+        if self.requests.len() > 8 {
+            self.requests.remove(0);
+        }
+        request
+    }
+
+    /// The supervisor goes on in another program image.
+    fn upgrade(&mut self) {
+        let snapshot = self.core.snapshot();
+        let text = serde_json::to_string(&snapshot).unwrap();
+        let read: Snapshot = serde_json::from_str(&text).unwrap();
+        let settings = CoreSettings { herd: HERD, seed: self.seed };
+        let core = Core::restore(read, settings).unwrap();
+        assert_eq!(core.last_request(), self.core.last_request());
+        assert!(serde_json::to_string(&core.snapshot()).unwrap() == text, "what was restored is another");
+        let old = std::mem::replace(&mut self.core, core);
+        self.twin = Some((old, 50));
+    }
+
+    fn expect(&mut self, run: Run, news: News) {
+        for (after, happening) in news {
+            self.arrivals += 1;
+            self.coming.insert((self.now + after, self.arrivals), (run, happening));
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.events += 1;
+        let twin = self.twin.take();
+        let copy = twin.is_some().then(|| event.clone());
+        let mut actions = std::mem::take(&mut self.actions);
+        self.checks.before(&event, self.now);
+        self.core.handle(event, self.now, &mut actions);
+        if let (Some((mut twin, left)), Some(event)) = (twin, copy) {
+            let mut others = Vec::new();
+            twin.handle(event, self.now, &mut others);
+            assert!(actions == others, "what was restored decides otherwise");
+            self.twin = (left > 0).then(|| (twin, left - 1));
+        }
+        for action in actions.drain(..) {
+            self.act(action);
+        }
+        self.actions = actions;
+        self.checks.after(&self.core, self.now, self.events);
+    }
+
+    fn act(&mut self, action: Action) {
+        self.checks.action(&action, self.now);
+        match action {
+            Action::Spawn { run, spec } => {
+                let other = self.processes.values().any(|process| process.id == spec.id);
+                assert!(!other, "a second process of {}", spec.id);
+                let (process, news) = Process::start(run, spec.id.clone(), self.calm, &mut self.random);
+                self.expect(run, news);
+                if let Some(process) = process {
+                    self.processes.insert(run, process);
+                }
+            }
+            Action::Signal { run, whole_group, .. } => {
+                if let Some(process) = self.processes.get_mut(&run) {
+                    let news = process.signal(whole_group, &mut self.random);
+                    self.expect(run, news);
+                }
+            }
+            Action::Kill { run } => {
+                if let Some(process) = self.processes.get_mut(&run) {
+                    let news = process.kill();
+                    self.expect(run, news);
+                }
+            }
+            Action::CheckReadiness { run, .. } => {
+                if self.calm || self.random.percent(90) {
+                    let after = self.random.millis(1500);
+                    self.expect(run, vec![(after, Happening::Heard(ProcessEvent::Ready))]);
+                }
+            }
+            Action::Publish(_) | Action::Answer { .. } => {}
+            Action::Finished => {
+                assert!(self.processes.is_empty(), "finished, and something is left");
+                assert!(!std::mem::replace(&mut self.finished, true), "finished twice");
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        let lines = self.core.status(&Selector::All).map(|status| {
+            format!("\n{} {} {:?} {:?}", status.spec.id, status.state, status.reason, status.run)
+        });
+        let open = self.checks.describe_open();
+        lines.collect::<String>() + "\n" + &open
+    }
+}
