@@ -33,10 +33,9 @@ impl SystemError {
 
 impl fmt::Display for SystemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Errno::from_raw(self.0) {
-            Errno::UnknownErrno => write!(f, "system error {}", self.0),
-            errno => f.write_str(errno.desc()),
-        }
+        // The C library's words, without the number that Rust puts behind them.
+        let text = std::io::Error::from_raw_os_error(self.0).to_string();
+        f.write_str(text.split(" (os error ").next().unwrap_or(&text))
     }
 }
 

@@ -1,4 +1,17 @@
 //! Processes: spawn, signal, limit, reap. The only home of `unsafe`, `fork` and file descriptors by number.
+//!
+//! ```text
+//!   Command ─► spawn ──► Child ─► started()          the program runs, or why it does not
+//!     Output ──┘  │        │
+//!     Cgroup ─────┘        ├────► exit()             seen; it stays a zombie, and keeps its number,
+//!                          │        Group::signal    while everything it has left behind
+//!                          │        Group::kill      is signalled,
+//!                          │        Group::is_empty  until that is gone
+//!                          └────► reap()
+//! ```
+//!
+//! How the child becomes what it is to be: `child_side`. Why starting it is quick, and why
+//! the supervisor never stands still for it: `clone`. How nothing gets away: `group`.
 
 mod acting;
 mod cgroup;
@@ -10,6 +23,7 @@ pub mod companion;
 mod error;
 mod group;
 pub mod host;
+pub mod memory;
 mod own;
 pub mod peer;
 mod poller;
@@ -25,7 +39,7 @@ pub mod users;
 mod watchdog;
 
 pub use acting::ActingAs;
-pub use cgroup::Cgroup;
+pub use cgroup::{Cgroup, Cgroups};
 pub use child::{Child, Exit};
 pub use command::{Command, Limit, Output, Resource};
 pub use error::{SpawnError, SystemError};

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use abaqis_daemons::process::{Child, Command, Exit, Output, SpawnError, spawn};
 
@@ -47,12 +49,24 @@ pub(crate) fn start(command: &Command) -> (Child, OwnedFd) {
 
 /// How it began.
 pub(crate) fn started(child: &mut Child) -> Result<(), SpawnError> {
-    until("it starts or fails", || child.started())
+    loop {
+        if let Some(result) = child.started() {
+            return result;
+        }
+        wait_for("it starts or fails", child.status().unwrap());
+    }
 }
 
 /// How it ended; reaped.
 pub(crate) fn end(child: &Child) -> Exit {
-    until("it ends", || child.reap().unwrap())
+    wait_for("it ends", child.pidfd());
+    child.reap().unwrap().unwrap()
+}
+
+fn wait_for(what: &str, fd: BorrowedFd<'_>) {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    let ready = poll(&mut fds, PollTimeout::try_from(DEADLINE).unwrap()).unwrap();
+    assert_eq!(ready, 1, "never: {what}");
 }
 
 /// All that it writes until it ends.

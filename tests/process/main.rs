@@ -1,5 +1,8 @@
 //! Processes as they really are: what a child gets, how it fails, what is left of it.
 
-mod kit;
+mod alone;
 mod failures;
+mod groups;
+mod inheritance;
+mod kit;
 mod output;

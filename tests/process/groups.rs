@@ -1,0 +1,162 @@
+//! Nothing of an instance is left, whatever it does to get away.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+
+use abaqis_daemons::process::{
+    Cgroups, Child, Exit, Group, Output, Signal, Strangers, become_subreaper, reap_strangers, spawn,
+};
+
+use crate::kit::{command, end, until};
+
+/// Starts a script as an instance; its first line of output says that it is set up.
+/// The reader is at its end only when all who have inherited it are gone.
+fn instance(name: &str, script: &str) -> (Child, BufReader<File>) {
+    become_subreaper().unwrap();
+    let mut command = command(&["sh", "-c", script]);
+    command.env.push(("AYL_INSTANCE".into(), name.into()));
+    let (child, output) = crate::kit::start(&command);
+    let mut output = BufReader::new(File::from(output));
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "up\n");
+    (child, output)
+}
+
+fn strangers() -> Strangers {
+    // Children of a test's thread are not listed with those that come to the process.
+    Strangers::look(|_| false).unwrap()
+}
+
+/// Kills until nothing is left, as a supervisor does.
+fn kill_all(group: &Group<'_>) {
+    until("the group is empty", || {
+        group.kill(&strangers()).unwrap();
+        group.is_empty(&strangers()).unwrap().then_some(())
+    });
+}
+
+fn is_gone(child: &Child, mut output: BufReader<File>) {
+    end(child);
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+}
+
+#[test]
+fn a_signal_reaches_the_whole_process_group() {
+    let (child, output) = instance("t/signal/1", "sleep 1000 & sleep 1000 & echo up; wait");
+    let group = Group::new(&child, "t/signal/1", None);
+    group.signal(Signal::TERM).unwrap();
+    until("it is empty", || group.is_empty(&strangers()).unwrap().then_some(()));
+    is_gone(&child, output);
+}
+
+#[test]
+fn those_who_ignore_term_are_killed_with_their_helpers() {
+    let (child, output) = instance(
+        "t/stubborn/1",
+        "trap '' TERM; (while :; do sleep 1; done) & echo up; while :; do sleep 1; done",
+    );
+    let group = Group::new(&child, "t/stubborn/1", None);
+    group.signal(Signal::TERM).unwrap();
+    assert_eq!(child.exit().unwrap(), None);
+    kill_all(&group);
+    is_gone(&child, output);
+}
+
+#[test]
+fn a_helper_that_outlives_its_leader_keeps_the_group_from_being_empty() {
+    let (child, output) = instance("t/orphan/1", "sleep 1000 & echo up; exit 3");
+    let exit = until("the leader ends", || child.exit().unwrap());
+    assert_eq!(exit, Exit::Code(3));
+    let group = Group::new(&child, "t/orphan/1", None);
+    assert!(!group.is_empty(&strangers()).unwrap());
+    kill_all(&group);
+    is_gone(&child, output);
+}
+
+#[test]
+fn who_left_the_session_by_a_double_fork_is_found_by_the_cookie() {
+    let (child, output) = instance(
+        "t/escaped/1",
+        "setsid sh -c 'trap \"\" TERM HUP; sleep 1000 & setsid sh -c \"sleep 1000 & sleep 1000\" & sleep 1000' &
+         sleep 0.1; echo up; exit 0",
+    );
+    until("the leader ends", || child.exit().unwrap());
+    let group = Group::new(&child, "t/escaped/1", None);
+    assert!(!group.is_empty(&strangers()).unwrap());
+    let other = Group::new(&child, "t/escaped/2", None);
+    assert!(other.is_empty(&strangers()).unwrap(), "it is not another instance's");
+    kill_all(&group);
+    is_gone(&child, output);
+}
+
+#[test]
+fn a_crowd_that_scatters_is_gone_in_the_end() {
+    let (child, output) = instance(
+        "t/crowd/1",
+        "for i in 1 2 3 4 5 6 7 8 9 10; do setsid sh -c 'setsid sleep 1000 & setsid sleep 1000 & sleep 1000' & done
+         echo up; wait",
+    );
+    let group = Group::new(&child, "t/crowd/1", None);
+    kill_all(&group);
+    is_gone(&child, output);
+}
+
+#[test]
+fn strangers_that_have_ended_are_reaped_and_our_own_are_not() {
+    let (child, output) =
+        instance("t/zombies/1", "for i in 1 2 3; do (sleep 0.05 &) ; done; echo up; exit 7");
+    is_gone_but_for_the_zombie(output);
+    until("they are reaped", || {
+        reap_strangers(|pid| pid == child.pid()).unwrap();
+        strangers().iter().all(|stranger| stranger.group != child.pid()).then_some(())
+    });
+    assert_eq!(end(&child), Exit::Code(7));
+}
+
+fn is_gone_but_for_the_zombie(mut output: BufReader<File>) {
+    output.read_to_string(&mut String::new()).unwrap();
+}
+
+/// A folder of the control groups in which this process may make its own.
+fn cgroups() -> Option<(Cgroups, std::path::PathBuf)> {
+    let place = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+        .into_iter()
+        .find(|place| std::path::Path::new(place).join("cgroup.controllers").exists())?;
+    let folder = std::path::Path::new(place).join(format!("abaqis-test-{}", std::process::id()));
+    std::fs::create_dir(&folder).ok()?;
+    Some((Cgroups::below(folder.clone()), folder))
+}
+
+#[test]
+fn a_control_group_holds_all_of_an_instance() {
+    let Some((groups, folder)) = cgroups() else {
+        eprintln!("no control groups (version 2) that this user may make: not tested");
+        return;
+    };
+    become_subreaper().unwrap();
+    let cgroup = groups.group("t/held/1").unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let fd = std::os::fd::AsFd::as_fd(&writer);
+    // Without the cookie, in sessions of their own.
+    let script = "setsid sh -c 'setsid sleep 1000 & sleep 1000' & sleep 0.1; cat /proc/self/cgroup";
+    let command = command(&["sh", "-c", script]);
+    let child = spawn(&command, Output { stdout: fd, stderr: fd }, Some(&cgroup)).unwrap();
+    drop(writer);
+    let mut output = BufReader::new(File::from(std::os::fd::OwnedFd::from(reader)));
+    until("it is in its group", || {
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        line.trim_end().ends_with("/t:held:1").then_some(())
+    });
+    let group = Group::new(&child, "t/held/1", Some(&cgroup));
+    until("the leader ends", || child.exit().unwrap());
+    assert!(!group.is_empty(&strangers()).unwrap());
+    assert!(cgroup.remove().is_err());
+    kill_all(&group);
+    is_gone(&child, output);
+    // The kernel lets go of the last one a moment after it has ended.
+    until("the group is removed", || cgroup.remove().ok());
+    until("the folder is removed", || std::fs::remove_dir(&folder).ok());
+}
