@@ -10,6 +10,7 @@ use clap::{CommandFactory, Parser};
 use super::exit::Exit;
 use crate::ayl::{Handler, KeySet, Mode, check_access};
 use crate::config::{parse_duration, parse_size};
+use crate::logs::{Events, under_journal};
 use crate::names::{ServerAddress, Tube};
 use crate::worker::{Launch, Options, Recycle, Runtime, Settings};
 
@@ -121,6 +122,11 @@ fn run(arguments: Arguments) -> Result<u8, Failed> {
     }
     let pid_path = arguments.pid_path.clone();
     let options = options(arguments)?;
+    // Under a supervisor each line has the instance's name already.
+    let name = if std::env::var_os("NOTIFY_SOCKET").is_some() { "" } else { "ayl_worker" };
+    let events =
+        Events::begin(options.launch.instance.as_deref().filter(|_| under_journal()).unwrap_or(name))
+            .map_err(|error| (Exit::Io, format!("ayl_worker: {error}")))?;
     if let Some(path) = &pid_path {
         std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
             (Exit::CannotCreate, format!("ayl_worker: cannot write {}: {error}", path.display()))
@@ -131,6 +137,7 @@ fn run(arguments: Arguments) -> Result<u8, Failed> {
         // Somebody else may have removed it; there is nothing to do about it either way.
         let _ = std::fs::remove_file(path);
     }
+    drop(events);
     status
 }
 

@@ -6,10 +6,12 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::socket::{UnixAddr, getpeername};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_journald::{Priority, PriorityMappings};
@@ -22,8 +24,8 @@ use super::terminal::{Prefix, Terminal, is_colored};
 /// The variable that says which events are written.
 const FILTER: &str = "ABAQIS_LOG";
 
-/// The name before the supervisor's own lines.
-const NAME: &str = "abaqis-daemons";
+/// Where the journal's streams lead.
+const JOURNAL: &str = "/run/systemd/journal/stdout";
 
 /// While this lives, events are written; dropped, it waits a moment for the last of them.
 #[derive(Debug)]
@@ -31,9 +33,10 @@ const NAME: &str = "abaqis-daemons";
 pub struct Events(Option<Terminal>);
 
 impl Events {
-    /// Begins to write: to the journal if that is what stderr is connected to, else to
-    /// stderr. An error if somebody else in this process already does.
-    pub fn begin() -> io::Result<Self> {
+    /// Begins to write as `name`: to the journal if that is what stderr is connected to,
+    /// else to stderr, with the name before each line unless it is empty. An error if
+    /// somebody else in this process already does.
+    pub fn begin(name: &str) -> io::Result<Self> {
         let filter = EnvFilter::builder()
             .with_default_directive(LevelFilter::INFO.into())
             .with_env_var(FILTER)
@@ -43,12 +46,15 @@ impl Events {
         if under_journal()
             && let Ok(journal) = tracing_journald::layer()
         {
-            registry.with(fields_as_they_are(journal)).try_init().map_err(failed)?;
+            registry.with(fields_as_they_are(journal, name)).try_init().map_err(failed)?;
             return Ok(Self(None));
         }
         let terminal = Terminal::get()?;
         let prefix = Prefix::new(is_colored(&io::stderr()));
-        registry.with(Lines { terminal: terminal.clone(), prefix }).try_init().map_err(failed)?;
+        registry
+            .with(Lines { name: name.to_owned(), terminal: terminal.clone(), prefix })
+            .try_init()
+            .map_err(failed)?;
         Ok(Self(Some(terminal)))
     }
 }
@@ -61,8 +67,18 @@ impl Drop for Events {
     }
 }
 
-/// Whether stderr is a stream of the journal: `JOURNAL_STREAM` names its device and inode.
+/// Whether stderr is a stream of the journal: `JOURNAL_STREAM` names its device and
+/// inode, or, for a daemon that was given a stream of its own, the other end is there.
 pub fn under_journal() -> bool {
+    named_by_environment() || leads_to_journal()
+}
+
+fn leads_to_journal() -> bool {
+    let peer = getpeername::<UnixAddr>(io::stderr().as_raw_fd());
+    peer.is_ok_and(|peer| peer.path() == Some(Path::new(JOURNAL)))
+}
+
+fn named_by_environment() -> bool {
     let Some((device, inode)) = std::env::var("JOURNAL_STREAM")
         .ok()
         .and_then(|value| value.split_once(':').map(|(device, inode)| (device.to_owned(), inode.to_owned())))
@@ -76,8 +92,8 @@ pub fn under_journal() -> bool {
 }
 
 /// No `F_` before the names of fields, and the priorities of syslog.
-fn fields_as_they_are(journal: tracing_journald::Layer) -> tracing_journald::Layer {
-    journal.with_field_prefix(None).with_syslog_identifier(NAME.to_owned()).with_priority_mappings(
+fn fields_as_they_are(journal: tracing_journald::Layer, name: &str) -> tracing_journald::Layer {
+    journal.with_field_prefix(None).with_syslog_identifier(name.to_owned()).with_priority_mappings(
         PriorityMappings {
             error: Priority::Error,
             warn: Priority::Warning,
@@ -90,6 +106,7 @@ fn fields_as_they_are(journal: tracing_journald::Layer) -> tracing_journald::Lay
 
 /// Events as lines on stderr.
 struct Lines {
+    name: String,
     terminal: Terminal,
     prefix: Prefix,
 }
@@ -105,7 +122,12 @@ impl<S: Subscriber> Layer<S> for Lines {
         event.record(&mut Message(&mut text));
         event.record(&mut text);
         let mut line = Vec::new();
-        self.prefix.line(NAME, &text.0, &mut line);
+        if self.name.is_empty() {
+            line.append(&mut text.0);
+            line.push(b'\n');
+        } else {
+            self.prefix.line(&self.name, &text.0, &mut line);
+        }
         self.terminal.err(line);
     }
 }

@@ -10,14 +10,15 @@ use crate::names::Tube;
 /// The worker's voice in the journal.
 #[derive(Debug)]
 pub(super) struct Journal {
+    application: String,
     tube: Tube,
     /// Why the queue cannot be reached, while it cannot.
     queue: Option<String>,
 }
 
 impl Journal {
-    pub(super) fn new(tube: Tube) -> Self {
-        Self { tube, queue: None }
+    pub(super) fn new(application: Option<String>, tube: Tube) -> Self {
+        Self { application: application.unwrap_or_default(), tube, queue: None }
     }
 
     /// Why the queue cannot be reached, while it cannot.
@@ -27,30 +28,30 @@ impl Journal {
 
     pub(super) fn queue_up(&mut self) {
         if self.queue.take().is_some() {
-            tracing::info!(TUBE = %self.tube, "the queue is back");
+            tracing::info!(tube = %self.tube, application = self.application, "the queue is back");
         }
     }
 
     pub(super) fn queue_down(&mut self, reason: &str) {
-        tracing::warn!(TUBE = %self.tube, "{reason}; trying again until it is there");
+        tracing::warn!(tube = %self.tube, application = self.application, "{reason}; trying again until it is there");
         self.queue = Some(reason.to_owned());
     }
 
     pub(super) fn booted(&self, runtime: &str) {
-        tracing::info!(TUBE = %self.tube, "the application has booted ({runtime})");
+        tracing::info!(tube = %self.tube, application = self.application, "the application has booted ({runtime})");
     }
 
     pub(super) fn watches(&mut self, tube: &Tube) {
-        tracing::info!(TUBE = %tube, "the application has chosen the tube {tube}");
+        tracing::info!(tube = %tube, application = self.application, "the application has chosen the tube {tube}");
         self.tube = tube.clone();
     }
 
     pub(super) fn nonsense(&self, what: &str) {
-        tracing::error!(TUBE = %self.tube, "the executor is killed: {what}");
+        tracing::error!(tube = %self.tube, application = self.application, "the executor is killed: {what}");
     }
 
     pub(super) fn untrusted(&self, id: JobId, reason: &Untrusted) {
-        tracing::warn!(JOB = %id, TUBE = %self.tube, "job {id} runs although {reason}");
+        tracing::warn!(job = %id, tube = %self.tube, application = self.application, "job {id} runs although {reason}");
     }
 
     /// Before the queue is told: the whole job, if it is about to be gone for a failure.
@@ -62,7 +63,7 @@ impl Journal {
         let (failure, _) = job.trouble();
         let error = failure.map(|failure| format!("\n{failure}")).unwrap_or_default();
         let body = String::from_utf8_lossy(&job.body);
-        tracing::error!(JOB = %job.id, TUBE = %self.tube, "job {} is deleted, {cause}: {body}{error}", job.id);
+        tracing::error!(job = %job.id, tube = %self.tube, application = self.application, "job {} is deleted, {cause}: {body}{error}", job.id);
     }
 
     pub(super) fn settled(
@@ -85,7 +86,9 @@ impl Journal {
             }
         }
         match verdict {
-            Verdict::Delete(Cause::Done) => tracing::debug!(JOB = %id, TUBE = %self.tube, "{text}"),
+            Verdict::Delete(Cause::Done) => {
+                tracing::debug!(job = %id, tube = %self.tube, application = self.application, "{text}");
+            }
             // What was deleted for a failure stands there already, with all of it.
             Verdict::Delete(cause) if cause.is_failure() => {}
             _ => {
@@ -93,9 +96,9 @@ impl Journal {
                     let _ = write!(text, "\n{failure}");
                 }
                 if cause.is_failure() {
-                    tracing::error!(JOB = %id, TUBE = %self.tube, "{text}");
+                    tracing::error!(job = %id, tube = %self.tube, application = self.application, "{text}");
                 } else {
-                    tracing::info!(JOB = %id, TUBE = %self.tube, "{text}");
+                    tracing::info!(job = %id, tube = %self.tube, application = self.application, "{text}");
                 }
             }
         }
@@ -103,7 +106,7 @@ impl Journal {
 
     pub(super) fn lost(&self, id: JobId) {
         tracing::warn!(
-            JOB = %id, TUBE = %self.tube,
+            job = %id, tube = %self.tube, application = self.application,
             "job {id} is no longer this worker's: its reservation ended (time to run, connection, or server), \
              so it may run again"
         );
@@ -111,9 +114,9 @@ impl Journal {
 
     pub(super) fn leaves(&self, reason: Option<&str>) {
         if let Some(reason) = reason {
-            tracing::error!(TUBE = %self.tube, "{reason}");
+            tracing::error!(tube = %self.tube, application = self.application, "{reason}");
         } else {
-            tracing::info!(TUBE = %self.tube, "leaves");
+            tracing::info!(tube = %self.tube, application = self.application, "leaves");
         }
     }
 }

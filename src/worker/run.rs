@@ -104,7 +104,7 @@ async fn run(options: Options, mut terminations: mpsc::Receiver<()>) -> io::Resu
     let link = tokio::spawn(link.run());
     let mut worker = Worker {
         core: Core::new(settings),
-        journal: Journal::new(launch.tube.clone()),
+        journal: Journal::new(launch.application.clone(), launch.tube.clone()),
         launch,
         orders,
         stage: Stage::None,
