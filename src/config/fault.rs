@@ -206,6 +206,14 @@ pub enum Fault {
         /// What may have been meant.
         hint: Option<String>,
     },
+    /// `after` of `defaults` names what no application has.
+    #[error("no application has a daemon {name}")]
+    NowhereDaemon {
+        /// What is named.
+        name: String,
+        /// What may have been meant.
+        hint: Option<String>,
+    },
     /// `after` goes in a circle.
     #[error("waits for itself: {}", .0.join(" after "))]
     Cycle(Vec<String>),
@@ -237,9 +245,10 @@ impl Fault {
     /// What may have been meant, in words that stand behind the caret.
     pub(super) fn hint(&self) -> Option<String> {
         match self {
-            Self::UnknownKey { hint, .. } | Self::WrongWord { hint, .. } | Self::NoDaemon { hint, .. } => {
-                hint.clone()
-            }
+            Self::UnknownKey { hint, .. }
+            | Self::WrongWord { hint, .. }
+            | Self::NoDaemon { hint, .. }
+            | Self::NowhereDaemon { hint, .. } => hint.clone(),
             _ => None,
         }
     }

@@ -70,36 +70,29 @@ fn what_is_accepted_is_valid() {
 const BEYOND_THE_SCHEMA: &[&str] = &[
     "after-cycle",
     "after-itself",
+    "after-of-defaults",
     "after-unknown",
-    "alias-bomb",
-    "application-with-a-slash",
     "backoff-order",
     "beanstalk-port",
     "beanstalk-twice",
     "beanstalk-url",
     "command-quotes",
-    "control-character",
     "daemon-without-command",
     "duplicate-application",
     "duplicate-key",
     "duration-too-long",
     "env-zero-byte",
-    "key-of-another-place",
     "log-shared",
     "lone-carriage-return",
-    "merge-key",
     "no-applications",
     "preload-exec",
-    "recursive-alias",
     "settings-of-ayl-worker-with-a-command",
     "signal-that-stops-nothing",
     "tag",
     "template-shell",
     "template-unknown",
-    "too-deep",
     "tube-bad-character",
     "tube-too-long",
-    "two-documents",
     "umask-decimal",
     "user-unknown",
     "version-bad",
@@ -119,6 +112,5 @@ fn what_is_built_wrong_is_refused_by_both() {
         }
     }
     let listed: BTreeSet<String> = BEYOND_THE_SCHEMA.iter().map(|name| (*name).to_owned()).collect();
-    let unlisted: Vec<_> = only_here.difference(&listed).collect();
-    assert!(unlisted.is_empty(), "the schema accepts these: {unlisted:?}");
+    assert_eq!(only_here, listed, "accepted by the schema, and what is expected to be");
 }

@@ -1,12 +1,12 @@
 //! One application with its daemons, and all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::after::{self, Level, Waits, waits_for};
 use super::process::{Layers, NoProcess, Own, Shared, command, nearest, template};
 use super::programs;
-use crate::config::fault::Fault;
+use crate::config::fault::{Fault, slip};
 use crate::config::read::{ApplicationLayer, Files, Given, Layer, Reader, SchedulerLayer, WorkersLayer};
 use crate::config::yaml::Place;
 use crate::config::{
@@ -17,6 +17,7 @@ use crate::names::{ApplicationName, DaemonName};
 
 /// What all files together say. With problems in `reader` it is incomplete.
 pub(in crate::config) fn resolve(reader: &mut Reader<'_>, files: &Files) -> Config {
+    reader.at("defaults", |reader| reader.at("after", |reader| default_after(reader, files)));
     let mut shared = Shared::new(reader.host);
     let mut logs = BTreeMap::new();
     let mut applications = BTreeMap::new();
@@ -34,6 +35,27 @@ pub(in crate::config) fn resolve(reader: &mut Reader<'_>, files: &Files) -> Conf
         beanstalk: files.beanstalk.clone().unwrap_or_else(|| vec![ServerAddress::default()]),
         watch: files.watch.unwrap_or(true),
         applications,
+    }
+}
+
+/// At `defaults` an application may lack what is named; that all of them do is a slip.
+fn default_after(reader: &mut Reader<'_>, files: &Files) {
+    let layers = || files.applications.values();
+    let names = layers().flat_map(|layer| layer.daemons.iter().map(|(name, _)| name.as_str()));
+    let mut names: BTreeSet<&str> = names.collect();
+    let preloads = |workers: &WorkersLayer| workers.preload.is_some_and(|(preload, _)| preload);
+    names.extend(layers().any(|layer| layer.workers.is_some()).then_some("worker"));
+    names.extend(layers().any(|layer| layer.scheduler.is_some()).then_some("scheduler"));
+    let preloader = layers().any(|layer| layer.workers.as_ref().is_some_and(|one| preloads(&one.value)));
+    names.extend(preloader.then_some("preloader"));
+    if files.applications.is_empty() {
+        return;
+    }
+    for (name, place) in files.defaults.after.iter().flatten() {
+        if !names.contains(name.as_str()) {
+            let hint = slip(name.as_str(), names.iter().copied()).map(|name| format!("did you mean {name}?"));
+            reader.error(*place, Fault::NowhereDaemon { name: name.to_string(), hint });
+        }
     }
 }
 

@@ -13,3 +13,6 @@ mod node;
 
 pub use build::{MAX_BYTES, MAX_DEPTH, MAX_NODES, Report, YamlError, parse};
 pub use node::{Entry, Node, Place, ScalarKind, Value};
+
+#[cfg(test)]
+mod tests;
