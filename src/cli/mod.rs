@@ -19,6 +19,7 @@ mod operate;
 pub mod place;
 mod plan;
 mod reload;
+mod run;
 mod running;
 pub mod screen;
 mod show;
@@ -51,6 +52,8 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The supervisor, in the foreground: what systemd starts
+    Run(run::Run),
     /// What runs, what does not, and why
     #[command(after_long_help = words::STATUS)]
     Status(status::Status),
@@ -85,6 +88,7 @@ enum Command {
 impl Command {
     fn run(self) -> Result<Exit, Error> {
         match self {
+            Self::Run(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::Start(command) => command.run(Verb::Start),
             Self::Stop(command) => command.run(Verb::Stop),

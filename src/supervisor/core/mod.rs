@@ -41,18 +41,17 @@ use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::lifecycle::{Cause, Desired, Effect, Life, ProcessEvent, Run, Time};
 pub use action::{Action, Answer, Failure, Refusal, StateChange};
 pub use event::{Command, Event, RequestId, Verb};
-pub use snapshot::{RestoreError, Snapshot};
-pub use status::{InstanceStatus, Summary};
-
-use crate::lifecycle::{Cause, Desired, Effect, Life, ProcessEvent, Run, Time};
 use fleet::Fleet;
 use requests::Requests;
 use slab::{GroupSlot, Slot};
+pub use snapshot::{RestoreError, Snapshot};
+pub use status::{InstanceStatus, Summary};
 use timers::Timers;
 use turns::Turns;
-use words::Words;
+pub use words::Words;
 
 /// What the core is told once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,6 +160,16 @@ impl Core {
     /// The highest number of a request so far; 0 before the first.
     pub fn last_request(&self) -> RequestId {
         self.requests.last()
+    }
+
+    /// What operators said of instances and holds still: it outlives the supervisor, not a boot.
+    pub fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// What operators said to an earlier supervisor. To be told before anything is applied.
+    pub fn recall(&mut self, words: Words) {
+        self.words = words;
     }
 
     fn hear(&mut self, run: Run, news: ProcessEvent, cx: &mut Context<'_>) {

@@ -24,7 +24,7 @@ enum Say {
 /// later: more of a daemon that was stopped are not started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Words(Vec<Word>);
+pub struct Words(Vec<Word>);
 
 impl Words {
     /// These are to be stopped.

@@ -1,0 +1,44 @@
+//! The one task that owns every process and does what the core decides.
+//!
+//! ```text
+//!     signals ─────────┐
+//!     processes ───────┤                 ┌─► spawn, signal, kill        (spawn, table)
+//!     readiness ───────┤                 ├─► journal, `events`          (publish)
+//!     control socket ──┼─► Event ─► core ┼─► answers to operators       (answers, requests)
+//!     files ───────────┤    ▲            ├─► systemd                    (systemd)
+//!     the next deadline┘    │            └─► what an operator stopped   (runtime)
+//!                           └─ releases, configuration                  (reload)
+//! ```
+//!
+//! It waits in one place and never for anybody: whoever does not listen is left behind.
+
+mod answers;
+mod clock;
+mod deadline;
+mod env_file;
+mod notify;
+mod publish;
+mod readiness;
+mod releases;
+mod reload;
+mod requests;
+mod runtime;
+mod signals;
+mod spawn;
+mod start;
+mod status;
+mod systemd;
+mod table;
+mod turn;
+mod watch;
+
+use std::time::Duration;
+
+pub use reload::Invalid;
+pub use runtime::RuntimeError;
+pub use signals::Hangup;
+pub use start::{Options, StartError, run};
+
+/// Systemd is told that the supervisor is ready after so long at the latest, whatever the
+/// first plan still waits for: one slow daemon is no reason to hold up the host's boot.
+const START_PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,172 @@
+//! Hears what the processes say of themselves: the `sd_notify` protocol, receiver's side.
+//!
+//! Each process has a socket of its own, so that nobody has to guess who spoke: a
+//! helper it starts may speak for it, another instance may not.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::lifecycle::{Notice, Phase, Watchdog};
+
+/// The longest message; what is longer is cut off by the kernel.
+const MAX_MESSAGE: usize = 4096;
+
+/// As many messages are read of one socket before the others have their turn.
+const TURN: usize = 16;
+
+/// The longest text that is kept of what a process says of itself, in bytes.
+const MAX_TEXT: usize = 256;
+
+/// The socket of one process, removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct NotifySocket {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl NotifySocket {
+    /// Makes the socket at `path` for a process of this user.
+    pub(super) fn bind(path: PathBuf, uid: u32) -> io::Result<Self> {
+        let socket = UnixDatagram::bind(&path)?;
+        let bound = Self { socket, path };
+        bound.socket.set_nonblocking(true)?;
+        fs::set_permissions(&bound.path, fs::Permissions::from_mode(0o600))?;
+        chown(&bound.path, Some(uid), None)?;
+        Ok(bound)
+    }
+
+    /// Where it is: the process's `NOTIFY_SOCKET`.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What was said since, in order; some of it, if there is much.
+    pub(super) fn hear(&self) -> Vec<Notice> {
+        let mut said = Vec::new();
+        let mut buffer = [0; MAX_MESSAGE];
+        for _ in 0..TURN {
+            // Descriptors that come along are closed by the kernel: there is no room for them.
+            let Ok(n) = self.socket.recv(&mut buffer) else { break };
+            said.push(parse(&String::from_utf8_lossy(&buffer[..n])));
+        }
+        said
+    }
+}
+
+impl AsFd for NotifySocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for NotifySocket {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn parse(message: &str) -> Notice {
+    let mut notice = Notice::default();
+    for (name, value) in message.lines().filter_map(|line| line.split_once('=')) {
+        match (name, value) {
+            ("READY", "1") => notice.phase = Some(Phase::Ready),
+            ("RELOADING", "1") => notice.phase = Some(Phase::Reloading),
+            ("STOPPING", "1") => notice.phase = Some(Phase::Stopping),
+            ("WATCHDOG", "1") => notice.watchdog = Some(Watchdog::Alive),
+            ("WATCHDOG", "trigger") => notice.watchdog = Some(Watchdog::Trigger),
+            ("STATUS", text) => notice.status = Some(clean(text)),
+            ("X_AYL_JOB", text) => notice.job = Some(clean(text)),
+            ("EXTEND_TIMEOUT_USEC", text) => {
+                notice.extend = text.trim().parse().ok().map(Duration::from_micros);
+            }
+            _ => {}
+        }
+    }
+    notice
+}
+
+/// What a process says ends up on an operator's terminal: no control characters, and
+/// not more than fits.
+fn clean(text: &str) -> String {
+    let mut clean = String::new();
+    for c in text.trim().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }) {
+        if clean.len() + c.len_utf8() > MAX_TEXT {
+            break;
+        }
+        clean.push(c);
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn what_a_process_says_is_heard_in_order() {
+        let dir = TempDir::new().unwrap();
+        let uid = dir.path().metadata().unwrap().uid();
+        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        let process = UnixDatagram::unbound().unwrap();
+        process.connect(socket.path()).unwrap();
+        process.send(b"STATUS=booting\nMAINPID=1\nnonsense\nREADY=0\n").unwrap();
+        process.send(b"READY=1\nSTATUS=a\x1b[2Jb\nX_AYL_JOB=17").unwrap();
+        process.send(b"\xff\xfe=1\nWATCHDOG=1\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=2000000").unwrap();
+        process.send(b"WATCHDOG=trigger\nREADY=1\nRELOADING=1\nX_AYL_JOB=").unwrap();
+        assert_eq!(
+            socket.hear(),
+            [
+                Notice { status: Some("booting".into()), ..Notice::default() },
+                Notice {
+                    phase: Some(Phase::Ready),
+                    status: Some("a\u{fffd}[2Jb".into()),
+                    job: Some("17".into()),
+                    ..Notice::default()
+                },
+                Notice {
+                    phase: Some(Phase::Stopping),
+                    watchdog: Some(Watchdog::Alive),
+                    extend: Some(Duration::from_secs(2)),
+                    ..Notice::default()
+                },
+                Notice {
+                    phase: Some(Phase::Reloading),
+                    watchdog: Some(Watchdog::Trigger),
+                    job: Some(String::new()),
+                    ..Notice::default()
+                },
+            ]
+        );
+        assert_eq!(socket.hear(), []);
+        let path = socket.path().to_owned();
+        drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn one_that_never_stops_talking_has_its_turn_like_any_other() {
+        let dir = TempDir::new().unwrap();
+        let uid = dir.path().metadata().unwrap().uid();
+        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        let process = UnixDatagram::unbound().unwrap();
+        process.set_nonblocking(true).unwrap();
+        process.connect(socket.path()).unwrap();
+        let mut sent = 0;
+        while process.send(b"WATCHDOG=1").is_ok() {
+            sent += 1;
+        }
+        let heard = socket.hear().len();
+        assert!(heard <= TURN && heard <= sent, "{heard} of {sent}");
+        let long = parse(&format!("STATUS={}", "é".repeat(500))).status.unwrap();
+        assert_eq!(long.len(), MAX_TEXT);
+    }
+}

@@ -1,0 +1,155 @@
+//! Tells the world what happened: a ring of recent events, and those who follow it.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use super::clock::Clocks;
+use crate::control::messages::Response;
+use crate::control::server::{CallId, Replies};
+use crate::control::status::Event;
+use crate::lifecycle::{Exit, State};
+use crate::names::Selector;
+use crate::supervisor::core::StateChange;
+
+/// As many events are kept for `abaqis-daemons events`.
+const RECENT: usize = 1000;
+
+/// Somebody who wants to hear what happens from now on.
+struct Follower {
+    call: CallId,
+    selector: Selector,
+    replies: Replies,
+}
+
+/// What happened, and who hears of it.
+#[derive(Default)]
+pub(super) struct Publisher {
+    recent: VecDeque<Event>,
+    /// Those at the end of `recent` that followers have not been sent yet.
+    unsent: usize,
+    followers: Vec<Follower>,
+}
+
+impl Publisher {
+    /// An instance has gone from one state to another.
+    pub(super) fn change(&mut self, change: &StateChange, clocks: Clocks) {
+        journal(change);
+        self.publish(Event {
+            at: clocks.wall(change.at),
+            instance: Some(change.instance.clone()),
+            from: change.from,
+            to: change.to,
+            pid: change.pid,
+            exit: change.exit.as_ref().map(Exit::to_string),
+            reason: change.reason.clone(),
+        });
+    }
+
+    /// Takes note of an event. Followers get it with the next [`flush`](Self::flush),
+    /// together with the others of the same turn.
+    pub(super) fn publish(&mut self, event: Event) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(event);
+        self.unsent = (self.unsent + 1).min(RECENT);
+    }
+
+    /// Sends what is new. A follower that does not keep up is let go, never waited for.
+    pub(super) fn flush(&mut self) {
+        let new = self.recent.len() - self.unsent;
+        let recent = &self.recent;
+        self.followers.retain(|follower| {
+            let events: Vec<Response> = recent
+                .range(new..)
+                .filter(|event| concerns(&follower.selector, event))
+                .cloned()
+                .map(Response::Event)
+                .collect();
+            events.is_empty() || follower.replies.send_all(events).is_ok()
+        });
+        self.unsent = 0;
+    }
+
+    /// Answers a request for events: the last `recent` of them, then, if `follow`, each
+    /// as it happens.
+    pub(super) fn answer(
+        &mut self,
+        call: CallId,
+        replies: Replies,
+        selector: Selector,
+        recent: u32,
+        follow: bool,
+    ) {
+        self.flush();
+        let most = usize::try_from(recent).unwrap_or(usize::MAX);
+        let mut past: Vec<Response> = self
+            .recent
+            .iter()
+            .rev()
+            .filter(|event| concerns(&selector, event))
+            .take(most)
+            .cloned()
+            .map(Response::Event)
+            .collect();
+        past.reverse();
+        if !follow {
+            past.push(Response::Done { text: None });
+        }
+        if replies.send_all(past).is_ok() && follow {
+            self.followers.push(Follower { call, selector, replies });
+        }
+    }
+
+    /// A client has left.
+    pub(super) fn gone(&mut self, call: CallId) {
+        self.followers.retain(|follower| follower.call != call);
+    }
+}
+
+/// An event of the supervisor itself, now.
+pub(super) fn told_by_the_supervisor(what: String) -> Event {
+    Event {
+        at: Timestamp::now(),
+        instance: None,
+        from: None,
+        to: None,
+        pid: None,
+        exit: None,
+        reason: Some(what),
+    }
+}
+
+/// A line for the journal, with fields to search by.
+fn journal(change: &StateChange) {
+    macro_rules! line {
+        ($level:ident, $($text:tt)+) => {
+            tracing::$level!(
+                application = change.instance.application.as_str(),
+                daemon = change.instance.daemon.as_str(),
+                instance = %change.instance,
+                version = change.spec.release.version.as_ref().map(tracing::field::display),
+                tube = change.spec.release.tube.as_ref().map(tracing::field::display),
+                pid = change.pid,
+                exit = change.exit.as_ref().map(tracing::field::display),
+                $($text)+
+            )
+        };
+    }
+    let state = change.to.map_or("gone", State::word);
+    let reason = change.reason.as_deref().unwrap_or_default();
+    let dash = if reason.is_empty() { "" } else { ": " };
+    match change.to {
+        Some(State::Failed) => line!(error, "{} {state}{dash}{reason}", change.instance),
+        Some(State::Backoff) => line!(warn, "{} {state}{dash}{reason}", change.instance),
+        _ => line!(info, "{} {state}{dash}{reason}", change.instance),
+    }
+}
+
+fn concerns(selector: &Selector, event: &Event) -> bool {
+    match &event.instance {
+        Some(instance) => selector.matches(instance),
+        None => *selector == Selector::All,
+    }
+}

@@ -1,0 +1,231 @@
+//! The configuration: read, applied, and read again when its files change.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::clock;
+use super::env_file;
+use super::publish::told_by_the_supervisor;
+use super::releases::{find, interests};
+use super::requests::invalid;
+use super::turn::{Driver, warn_unwatched};
+use super::watch::{Interest, Watcher};
+use crate::config::{self, Account, Config, Host, Privilege, SourceFile};
+use crate::control::server::{CallId, Replies};
+use crate::lifecycle::Time;
+use crate::names::ServerAddress;
+use crate::plan::{self, EnvFile, EnvFiles, Wanted};
+use crate::process::host::System;
+use crate::supervisor::core::Event;
+use crate::supervisor::files::{For, ReadError, read_text};
+use crate::supervisor::sources;
+
+/// The most bytes of an `env_file`.
+const MAX_ENV_FILE: u64 = 256 * 1024;
+
+/// Where the configuration comes from, and what was read of it last.
+pub(super) struct Configuration {
+    file: PathBuf,
+    host: System,
+    /// Used instead of what the configuration says of the queue.
+    beanstalk: Option<Vec<ServerAddress>>,
+    /// The files as they were read last, valid or not.
+    seen: Vec<SourceFile>,
+    /// What of it is applied.
+    applied: Option<Next>,
+}
+
+/// A configuration that can be applied.
+pub(super) struct Next {
+    /// As it is written.
+    config: Config,
+    /// What it means here and now.
+    pub(super) wanted: Wanted,
+    /// What may not be meant about it.
+    warnings: Vec<String>,
+}
+
+/// Why a configuration cannot be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum Invalid {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
+    /// What the files say cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] config::Problems),
+}
+
+impl Configuration {
+    /// That of `file`, of which nothing is read yet.
+    pub(super) fn new(file: PathBuf, host: System, beanstalk: Option<Vec<ServerAddress>>) -> Self {
+        Self { file, host, beanstalk, seen: Vec::new(), applied: None }
+    }
+
+    fn root(&self) -> bool {
+        self.host.privilege() == Privilege::Root
+    }
+
+    /// Reads the files as they are now, and what is on the disk of the applications.
+    pub(super) fn read(&self) -> Result<Next, Invalid> {
+        self.make(&sources::read(&self.file, self.root())?)
+    }
+
+    fn make(&self, files: &[SourceFile]) -> Result<Next, Invalid> {
+        let loaded = config::load(files, &self.host)?;
+        let mut config = loaded.config;
+        if let Some(beanstalk) = &self.beanstalk {
+            config.beanstalk.clone_from(beanstalk);
+        }
+        let wanted = self.expand(&config);
+        let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+        Ok(Next { config, wanted, warnings })
+    }
+
+    fn expand(&self, config: &Config) -> Wanted {
+        let root = self.root();
+        let found =
+            config.applications.iter().map(|(name, application)| (name.clone(), find(application, root)));
+        plan::expand(config, &found.collect(), &mut Reader { root, read: BTreeMap::new() })
+    }
+
+    /// What to watch, to learn that [`read`](Self::read) would give something else.
+    fn interests(&self, config: Option<&Config>) -> Vec<Interest> {
+        let mut all =
+            vec![Interest::Path(self.file.clone()), Interest::Entries(sources::directory(&self.file))];
+        for application in config.iter().flat_map(|config| config.applications.values()) {
+            all.extend(interests(application));
+        }
+        all
+    }
+
+    /// Whether edits are to be applied without being asked to.
+    pub(super) fn watches(&self) -> bool {
+        self.applied.as_ref().is_none_or(|applied| applied.config.watch)
+    }
+}
+
+/// Reads each `env_file` once.
+struct Reader {
+    root: bool,
+    read: BTreeMap<(PathBuf, u32), Result<Arc<EnvFile>, Arc<str>>>,
+}
+
+impl EnvFiles for Reader {
+    fn read(&mut self, path: &Path, account: &Account) -> Result<Arc<EnvFile>, Arc<str>> {
+        let root = self.root;
+        let read = || {
+            let reader = For::Application { uid: account.uid, gid: account.gid };
+            let text = read_text(path, MAX_ENV_FILE, reader, root).map_err(|error| error.to_string())?;
+            let variables = env_file::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+            let pairs = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+            Ok::<_, String>(Arc::new(pairs.collect::<EnvFile>()))
+        };
+        let known = self.read.entry((path.to_owned(), account.uid));
+        known.or_insert_with(|| read().map_err(Into::into)).clone()
+    }
+}
+
+impl Driver {
+    /// Reads the configuration for the first time and applies it.
+    pub(super) fn begin(&mut self, watcher: &mut Option<Watcher>) -> Result<(), Invalid> {
+        self.watch(watcher, None);
+        let files = sources::read(&self.configuration.file, self.configuration.root())?;
+        let next = self.configuration.make(&files)?;
+        self.configuration.seen = files;
+        self.watch(watcher, Some(&next.config));
+        // Once more: what changed before it was watched is seen now.
+        let wanted = self.configuration.expand(&next.config);
+        self.apply(Next { wanted, ..next }, None);
+        Ok(())
+    }
+
+    /// Reads the configuration again and applies it, for `client` if there is one.
+    pub(super) fn reload(&mut self, client: Option<(CallId, Replies)>, watcher: &mut Option<Watcher>) {
+        self.reloading();
+        let read = sources::read(&self.configuration.file, self.configuration.root());
+        let next = match read {
+            Ok(files) => {
+                let next = self.configuration.make(&files);
+                self.configuration.seen = files;
+                next
+            }
+            Err(error) => Err(error.into()),
+        };
+        match next {
+            Ok(next) => {
+                self.watch(watcher, Some(&next.config));
+                self.apply(next, client);
+            }
+            Err(problem) => {
+                let problem = problem.to_string();
+                self.refused(&problem);
+                if let Some((_, replies)) = client {
+                    let _ = replies.send(invalid(&problem));
+                }
+            }
+        }
+    }
+
+    /// A watched file may have changed: applies what is other than before.
+    pub(super) fn files_changed(&mut self, watcher: &mut Option<Watcher>) {
+        let configuration = &mut self.configuration;
+        let files = match sources::read(&configuration.file, configuration.root()) {
+            Ok(files) => files,
+            // An editor may be about to put another in its place.
+            Err(error) if error.is_missing() => return,
+            Err(error) => return self.refused(&error.to_string()),
+        };
+        if files != configuration.seen {
+            if !configuration.watches() {
+                return;
+            }
+            tracing::info!("{} has changed", configuration.file.display());
+            return self.reload(None, watcher);
+        }
+        let Some(applied) = &configuration.applied else { return };
+        let wanted = configuration.expand(&applied.config);
+        if applied.config.watch && wanted != applied.wanted {
+            tracing::info!("what is deployed has changed");
+            self.reload(None, watcher);
+        }
+    }
+
+    fn apply(&mut self, next: Next, client: Option<(CallId, Replies)>) {
+        for warning in &next.warnings {
+            tracing::warn!("{warning}");
+        }
+        let changes = self.core.plan(&next.wanted).effective().count();
+        tracing::info!("the configuration is applied: {changes} of {} instances change", next.wanted.len());
+        let request = match client {
+            Some((call, replies)) => self.answers.open(call, replies, true),
+            None => self.answers.begin(),
+        };
+        let wanted = next.wanted.clone();
+        self.spawner.know(&wanted);
+        self.configuration.applied = Some(next);
+        self.decide(Event::Apply { wanted, request: Some(request) });
+    }
+
+    /// Nothing has changed, because the files cannot be used.
+    fn refused(&mut self, problem: &str) {
+        tracing::error!("the configuration is not applied, nothing changes:\n{problem}");
+        let first = problem.lines().next().unwrap_or_default();
+        self.publisher.publish(told_by_the_supervisor(format!("the configuration is not applied: {first}")));
+    }
+
+    fn reloading(&mut self) {
+        if self.told_ready {
+            self.told_ready = false;
+            let now = clock::now().since(Time::default());
+            self.systemd.reloading(now);
+        }
+    }
+
+    fn watch(&mut self, watcher: &mut Option<Watcher>, config: Option<&Config>) {
+        if let Some(watcher) = watcher {
+            warn_unwatched(&watcher.watch(self.configuration.interests(config)));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What operators ask for over the control socket.
+
+use super::answers::near;
+use super::turn::Driver;
+use super::watch::Watcher;
+use crate::control::messages::{self, FailureKind, Operation, Refusal, Request, Response};
+use crate::control::server::{Call, Replies};
+use crate::control::status::PlannedChange;
+use crate::names::Selector;
+use crate::plan::{Plan, Reason};
+use crate::supervisor::core::{Command, Event, Verb};
+
+impl Driver {
+    /// Does, or begins to do, what a client asks for.
+    pub(super) fn call(&mut self, call: Call, watcher: &mut Option<Watcher>) {
+        let Call { id, request, peer, replies } = call;
+        match request {
+            Request::Status { selector } => {
+                let found =
+                    self.status(&selector).into_iter().map(|status| Response::Instance(Box::new(status)));
+                self.reply(&replies, &selector, found.collect());
+            }
+            Request::Logs { selector } => {
+                let sources = self.log_sources(&selector).into_iter();
+                let found = sources.map(|(instance, source)| Response::Log { instance, source });
+                self.reply(&replies, &selector, found.collect());
+            }
+            Request::Events { selector, recent, follow } => {
+                self.publisher.answer(id, replies, selector, recent, follow);
+            }
+            Request::Output { .. } => {
+                let text = "the output is not kept: it is where the supervisor was started".to_owned();
+                let _ = replies.send(Response::Failed { kind: FailureKind::Other, text });
+            }
+            Request::Plan => {
+                let answer = match self.configuration.read() {
+                    Ok(next) => planned(&self.core.plan(&next.wanted)),
+                    Err(problem) => vec![invalid(&problem.to_string())],
+                };
+                let _ = replies.send_all(answer);
+            }
+            Request::Reload => {
+                tracing::info!("reload, as user {} asked", peer.uid);
+                self.reload(Some((id, replies)), watcher);
+            }
+            Request::Operate(operation) => {
+                let Operation { verb, selector, wait, at_once } = operation;
+                tracing::info!("{verb} {selector}, as user {} asked", peer.uid);
+                let verb = match verb {
+                    messages::Verb::Start => Verb::Start,
+                    messages::Verb::Stop => Verb::Stop,
+                    messages::Verb::Restart => Verb::Restart,
+                };
+                let request = self.answers.open(id, replies, false);
+                self.decide(Event::Command { request, command: Command { verb, selector, at_once, wait } });
+                self.remember();
+            }
+            Request::Signal { selector, signal } => {
+                tracing::info!("{signal} to {selector}, as user {} asked", peer.uid);
+                let request = self.answers.open(id, replies, false);
+                let verb = Verb::Signal(signal.number());
+                let command = Command { verb, selector, at_once: false, wait: false };
+                self.decide(Event::Command { request, command });
+            }
+        }
+    }
+
+    /// Everything found, or that there is nothing of that name.
+    fn reply(&self, replies: &Replies, selector: &Selector, mut found: Vec<Response>) {
+        found.push(if found.is_empty() && *selector != Selector::All {
+            Response::Refused(Refusal::Nothing { selector: selector.clone(), near: self.near(selector) })
+        } else {
+            Response::Done { text: None }
+        });
+        let _ = replies.send_all(found);
+    }
+
+    /// Names that `selector` may have been meant for.
+    fn near(&self, selector: &Selector) -> Vec<String> {
+        near(selector, self.core.status(&Selector::All).map(|status| &status.spec.id))
+    }
+}
+
+/// The configuration is not valid; nothing has changed.
+pub(super) fn invalid(problem: &str) -> Response {
+    Response::Failed { kind: FailureKind::Configuration, text: problem.to_owned() }
+}
+
+fn planned(plan: &Plan) -> Vec<Response> {
+    let change = |change: &crate::plan::Change| {
+        let reason = if change.reason == Reason::Same { String::new() } else { change.reason.to_string() };
+        Response::Change(PlannedChange { instance: change.instance.clone(), action: change.action, reason })
+    };
+    plan.changes.iter().map(change).chain([Response::Done { text: None }]).collect()
+}

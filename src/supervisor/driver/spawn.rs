@@ -1,0 +1,238 @@
+//! Starts processes, and checks whether they are ready.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::notify::NotifySocket;
+use super::readiness;
+use super::table::Process;
+use super::turn::Driver;
+use crate::config::{Account, Bound, Limits, LogTarget, Ready, Template, Variable};
+use crate::lifecycle::{ProcessEvent, Run};
+use crate::logs::{Destination, FileLog, Logs};
+use crate::plan::{Inherited, InstanceSpec, Wanted, complete, render};
+use crate::process::ready_set::ReadySet;
+use crate::process::{self, Child, Command, Identity, Limit, Output, Resource, Signal};
+
+/// How long one run of a check's command may take.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is needed to start a process.
+pub(super) struct Spawner {
+    pub(super) logs: Logs,
+    /// What is passed on of the supervisor's environment.
+    inherited: Inherited,
+    /// Whether processes are started as their users: only root can.
+    root: bool,
+    /// Whether processes end with the supervisor; systemd sees to that itself.
+    die_with_parent: bool,
+    /// The users, with all their groups, looked up before anything is started.
+    identities: HashMap<Arc<Account>, Arc<Identity>>,
+    /// Where checks give their answers.
+    checks: mpsc::Sender<(Run, ProcessEvent)>,
+}
+
+impl Spawner {
+    /// `checks` gets what the readiness checks find.
+    pub(super) fn new(
+        logs: Logs,
+        root: bool,
+        die_with_parent: bool,
+        checks: mpsc::Sender<(Run, ProcessEvent)>,
+    ) -> Self {
+        let variable = |name| std::env::var(name).ok();
+        let inherited = Inherited { path: variable("PATH"), lang: variable("LANG"), tz: variable("TZ") };
+        Self { logs, inherited, root, die_with_parent, identities: HashMap::new(), checks }
+    }
+
+    /// Looks up who everything runs as, so that a start never waits for a directory service.
+    pub(super) fn know(&mut self, wanted: &Wanted) {
+        if !self.root {
+            return;
+        }
+        for spec in wanted.values() {
+            let account = &spec.daemon.process.account;
+            if self.identities.contains_key(account) {
+                continue;
+            }
+            match Identity::of(&account.user, account.uid, account.gid) {
+                Ok(identity) => drop(self.identities.insert(account.clone(), Arc::new(identity))),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look up the groups of user {}", account.user);
+                }
+            }
+        }
+    }
+
+    fn identity(&self, account: &Account) -> Result<Option<Arc<Identity>>, String> {
+        match self.identities.get(account) {
+            _ if !self.root => Ok(None),
+            Some(identity) => Ok(Some(identity.clone())),
+            None => Err(format!("the groups of user {} are not known", account.user)),
+        }
+    }
+
+    /// Where the output of an instance goes.
+    pub(super) fn destination(&self, spec: &InstanceSpec) -> Result<Destination, Variable> {
+        Ok(match &spec.daemon.process.log {
+            LogTarget::Journal => self.logs.default_destination(),
+            LogTarget::Null => Destination::Null,
+            LogTarget::File { path, max_size, keep } => Destination::File(FileLog {
+                path: complete(spec, path)?.into(),
+                max_size: *max_size,
+                keep: *keep,
+                owner: Some((spec.daemon.process.account.uid, spec.daemon.process.account.gid)),
+            }),
+        })
+    }
+
+    /// The command of `spec`, or another that runs as it does.
+    fn command(&self, spec: &InstanceSpec, argv: Option<&[Template]>) -> Result<Command, String> {
+        let process = &spec.daemon.process;
+        let rendered = render(spec, &self.inherited).map_err(unknown)?;
+        let argv = match argv {
+            None => rendered.argv,
+            Some(words) => {
+                words.iter().map(|word| complete(spec, word)).collect::<Result<_, _>>().map_err(unknown)?
+            }
+        };
+        Ok(Command {
+            argv: argv.into_iter().map(OsString::from).collect(),
+            env: rendered.env.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            directory: rendered.directory,
+            identity: self.identity(&process.account)?,
+            umask: u32::from(process.umask),
+            nice: (process.nice != 0).then(|| i32::from(process.nice)),
+            limits: limits(&process.limits),
+            die_with_parent: self.die_with_parent,
+        })
+    }
+}
+
+fn unknown(variable: Variable) -> String {
+    format!("{variable} is used, and not known")
+}
+
+fn limits(limits: &Limits) -> Vec<(Resource, Limit)> {
+    let all = [
+        (Resource::Nofile, limits.nofile),
+        (Resource::Nproc, limits.nproc),
+        (Resource::Core, limits.core),
+        (Resource::Stack, limits.stack),
+        (Resource::Fsize, limits.fsize),
+        (Resource::Memlock, limits.memlock),
+    ];
+    let set = all.into_iter().filter_map(|(resource, bound)| Some((resource, bound?)));
+    set.map(|(resource, bound)| match bound {
+        Bound::At(most) => (resource, Limit::both(Some(most))),
+        Bound::Unlimited => (resource, Limit::both(None)),
+    })
+    .collect()
+}
+
+impl Driver {
+    /// Starts a process, or says why it cannot.
+    pub(super) fn spawn(&mut self, run: Run, spec: &Arc<InstanceSpec>) -> Result<(), String> {
+        let mut command = self.spawner.command(spec, None)?;
+        let destination = self.spawner.destination(spec).map_err(unknown)?;
+        let uid = command.identity.as_ref().map_or(self.uid, |identity| identity.uid);
+        let notify = NotifySocket::bind(self.runtime.notify_socket(run.0), uid)
+            .map_err(|error| format!("cannot make its notify socket: {error}"))?;
+        command.env.push(("NOTIFY_SOCKET".into(), notify.path().into()));
+        if let Some(period) = spec.daemon.process.watchdog {
+            command.env.push(("WATCHDOG_USEC".into(), period.as_micros().to_string().into()));
+        }
+        let output = self
+            .spawner
+            .logs
+            .open(&spec.id.to_string(), &destination)
+            .map_err(|error| format!("cannot open its log: {error}"))?;
+        let output = Output { stdout: output.as_fd(), stderr: output.as_fd() };
+        let child = process::spawn(&command, output, None).map_err(|error| error.to_string())?;
+        let process = Process { child, spec: spec.clone(), cgroup: None, notify: Some(notify) };
+        if let Err(error) = self.table.insert(run, process) {
+            tracing::error!(%error, "cannot wait for a process");
+        }
+        Ok(())
+    }
+
+    /// Begins to check whether a process is ready.
+    pub(super) fn check(&mut self, run: Run, spec: &Arc<InstanceSpec>) {
+        let answers = self.spawner.checks.clone();
+        let answer = move |news| async move {
+            // The supervisor ends with its receiver.
+            let _ = answers.send((run, news)).await;
+        };
+        let task = match &spec.daemon.policy.ready {
+            Ready::None | Ready::Notify | Ready::Delay(_) => return,
+            Ready::Tcp(port) => {
+                let port = *port;
+                tokio::spawn(async move {
+                    readiness::until(|| readiness::tcp(port)).await;
+                    answer(ProcessEvent::Ready).await;
+                })
+            }
+            Ready::File(template) => {
+                let path = complete(spec, template);
+                tokio::spawn(async move {
+                    let news = match path {
+                        Ok(path) => {
+                            readiness::until(|| std::future::ready(readiness::file(path.as_ref()))).await;
+                            ProcessEvent::Ready
+                        }
+                        Err(variable) => ProcessEvent::NotReady { reason: unknown(variable).into() },
+                    };
+                    answer(news).await;
+                })
+            }
+            Ready::Exec(words) => {
+                let command = self.spawner.command(spec, Some(words));
+                tokio::spawn(async move {
+                    let news = match command {
+                        Ok(command) => {
+                            readiness::until(|| succeeds(&command)).await;
+                            ProcessEvent::Ready
+                        }
+                        Err(reason) => ProcessEvent::NotReady { reason: reason.into() },
+                    };
+                    answer(news).await;
+                })
+            }
+        };
+        self.table.check(run, AbortOnDropHandle::new(task));
+    }
+}
+
+/// A command of a check; killed when nobody waits for it any more.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A zombie that is left is reaped as a stranger.
+        if !matches!(self.0.reap(), Ok(Some(_))) {
+            let _ = self.0.signal(Signal::KILL);
+        }
+    }
+}
+
+/// Whether a command ends with 0 in good time.
+async fn succeeds(command: &Command) -> bool {
+    let run = async {
+        let null = std::fs::File::options().write(true).open("/dev/null")?;
+        let output = Output { stdout: null.as_fd(), stderr: null.as_fd() };
+        let child = process::spawn(command, output, None).map_err(io::Error::other)?;
+        let running = Running(child);
+        let ended = ReadySet::new()?;
+        ended.add(running.0.pidfd(), 0)?;
+        ended.ready().await?;
+        Ok::<_, io::Error>(running.0.exit()?.is_some_and(process::Exit::is_success))
+    };
+    matches!(tokio::time::timeout(CHECK_TIMEOUT, run).await, Ok(Ok(true)))
+}

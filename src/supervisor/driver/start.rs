@@ -1,0 +1,125 @@
+//! From the command line to the loop.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+
+use super::answers::Answers;
+use super::clock;
+use super::deadline::Deadlines;
+use super::publish::Publisher;
+use super::reload::{Configuration, Invalid};
+use super::runtime::{RuntimeDirectory, RuntimeError};
+use super::signals::{Hangup, Signals};
+use super::spawn::Spawner;
+use super::systemd::{Environment, Systemd};
+use super::table::Table;
+use super::turn::{Driver, Senses};
+use super::watch::Watcher;
+use crate::config::{Host, Privilege};
+use crate::control::access::Access;
+use crate::control::server::{Server, SocketError, listen};
+use crate::logs::Logs;
+use crate::names::ServerAddress;
+use crate::process::host::System;
+use crate::process::users::own_uid;
+use crate::supervisor::core::{Core, Settings, Words};
+
+/// Answers of readiness checks that wait to be heard, at most.
+const CHECKS: usize = 16;
+
+/// How the supervisor is to run.
+#[derive(Debug)]
+pub struct Options {
+    /// The configuration's main file; absolute.
+    pub config: PathBuf,
+    /// The runtime directory; absolute.
+    pub runtime: PathBuf,
+    /// The machine, and as whom things run on it.
+    pub host: System,
+    /// Where the queue is, whatever the configuration says.
+    pub beanstalk: Option<Vec<ServerAddress>>,
+    /// What SIGHUP means.
+    pub hangup: Hangup,
+    /// Where output goes.
+    pub logs: Logs,
+}
+
+/// Why the supervisor does not run.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The runtime directory cannot be used, or another has it.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// There is no configuration that could be applied.
+    #[error(transparent)]
+    Configuration(#[from] Invalid),
+    /// Nobody could talk to it.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The system refused something.
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Runs the supervisor until it is told to stop and nothing is left. Needs a tokio runtime
+/// of the current thread, which has to be the program's main thread.
+pub async fn run(options: Options) -> Result<(), StartError> {
+    let environment = Environment::from_process();
+    let root = options.host.privilege() == Privilege::Root;
+    let uid = own_uid();
+    let runtime = RuntimeDirectory::take(&options.runtime, uid)?;
+    crate::process::become_subreaper()?;
+    // Each instance needs a few. With less than it could have it still runs.
+    if let Err(error) = crate::process::raise_descriptor_limit() {
+        tracing::warn!(%error, "cannot raise the limit on open files");
+    }
+    let signals = Signals::new(options.hangup)?;
+    let access = Access::of_this_process();
+    let (listener, socket) = listen(runtime.path(), access)?;
+    let (sender, checks) = mpsc::channel(CHECKS);
+    let mut watcher = Watcher::new()
+        .inspect_err(|error| tracing::warn!(%error, "cannot watch for edits; use `abaqis-daemons reload`"))
+        .ok();
+    let mut driver = Driver {
+        core: core(&runtime),
+        configuration: Configuration::new(options.config, options.host, options.beanstalk),
+        table: Table::new()?,
+        spawner: Spawner::new(options.logs, root, environment.socket.is_none(), sender),
+        answers: Answers::default(),
+        publisher: Publisher::default(),
+        systemd: Systemd::new(&environment, std::process::id())?,
+        deadlines: Deadlines::default(),
+        actions: Vec::new(),
+        undone: Vec::new(),
+        told_ready: false,
+        finished: false,
+        uid,
+        runtime,
+    };
+    driver.begin(&mut watcher)?;
+    // Only now: whoever asks finds what is configured.
+    let server = Server::start(listener, &socket, access)?;
+    driver.deadlines.patience(Some(clock::now() + super::START_PATIENCE));
+    driver.arm_watchdog();
+    driver.run(Senses { signals, server, watcher, checks }).await;
+    tracing::info!("everything is stopped");
+    Ok(())
+}
+
+fn core(runtime: &RuntimeDirectory) -> Core {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let seed = clock::now().as_nanos() ^ u64::from(std::process::id());
+    let mut core = Core::new(Settings { herd: 2 * cores, seed });
+    if !runtime.words().is_empty() {
+        match serde_json::from_str::<Words>(runtime.words()) {
+            Ok(words) => core.recall(words),
+            Err(error) => {
+                tracing::warn!(%error, "what operators had stopped is not understood: all is started");
+            }
+        }
+    }
+    core
+}

@@ -1,0 +1,276 @@
+//! The processes that are there, by the number of their run, and what is heard of them.
+//!
+//! ```text
+//!     status pipe   readable: the exec succeeded or failed     ─► Spawned, SpawnFailed
+//!     notify socket readable: it says something                ─► Notify
+//!     pidfd         readable: it has ended, and is not reaped  ─► Exited
+//!                             nothing of its group is left     ─► Gone
+//! ```
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use tokio_util::task::AbortOnDropHandle;
+
+use super::notify::NotifySocket;
+use crate::lifecycle::{Exit, ProcessEvent, Run};
+use crate::plan::InstanceSpec;
+use crate::process::ready_set::ReadySet;
+use crate::process::{self, Cgroup, Child, Group, Signal, Strangers, reap_strangers};
+
+/// One process, or what is left of it.
+pub(super) struct Process {
+    /// The process itself.
+    pub(super) child: Child,
+    /// What it was started as.
+    pub(super) spec: Arc<InstanceSpec>,
+    /// Its control group, where it has one.
+    pub(super) cgroup: Option<Cgroup>,
+    /// Its notify socket.
+    pub(super) notify: Option<NotifySocket>,
+}
+
+/// A process in the table.
+struct Entry {
+    process: Process,
+    /// The check whether it is ready, while there is one.
+    check: Option<AbortOnDropHandle<()>>,
+    stage: Stage,
+}
+
+/// How far a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It is on its way to its program.
+    Starting,
+    /// It runs.
+    Running,
+    /// It never got to its program, which was told; it is still to be reaped.
+    Failed,
+    /// It has ended; others of its group have not.
+    Survived,
+}
+
+/// What a token of the set stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Status = 0,
+    Notify = 1,
+    Exit = 2,
+}
+
+fn token(run: Run, source: Source) -> u64 {
+    run.0 << 2 | source as u64
+}
+
+fn of_token(token: u64) -> (Run, Option<Source>) {
+    let source = [Source::Status, Source::Notify, Source::Exit].get((token & 3) as usize).copied();
+    (Run(token >> 2), source)
+}
+
+/// The processes that are there.
+pub(super) struct Table {
+    set: ReadySet,
+    entries: HashMap<Run, Entry>,
+    /// The numbers of their main processes: whatever else is our child is a stranger.
+    pids: HashSet<i32>,
+    /// Those that have ended, of whose group something may be left.
+    ended: BTreeSet<Run>,
+}
+
+/// News of processes.
+pub(super) type News = Vec<(Run, ProcessEvent)>;
+
+impl Table {
+    /// An empty table. Needs a tokio runtime.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            set: ReadySet::new()?,
+            entries: HashMap::new(),
+            pids: HashSet::new(),
+            ended: BTreeSet::new(),
+        })
+    }
+
+    /// Takes a process in that was just started.
+    pub(super) fn insert(&mut self, run: Run, process: Process) -> io::Result<()> {
+        let child = &process.child;
+        let stage = if child.status().is_some() { Stage::Starting } else { Stage::Running };
+        let mut added = self.set.add(child.pidfd(), token(run, Source::Exit));
+        if let Some(status) = child.status() {
+            added = added.and(self.set.add(status, token(run, Source::Status)));
+        }
+        if let Some(notify) = &process.notify {
+            added = added.and(self.set.add(notify, token(run, Source::Notify)));
+        }
+        self.pids.insert(child.pid());
+        self.entries.insert(run, Entry { process, check: None, stage });
+        added
+    }
+
+    /// The process of that run.
+    pub(super) fn get(&self, run: Run) -> Option<&Process> {
+        self.entries.get(&run).map(|entry| &entry.process)
+    }
+
+    /// Begins a check, in place of an earlier one. It ends with the process.
+    pub(super) fn check(&mut self, run: Run, check: AbortOnDropHandle<()>) {
+        if let Some(entry) = self.entries.get_mut(&run) {
+            entry.check = Some(check);
+        }
+    }
+
+    /// Waits until something is heard of some of them. Cancel safe.
+    pub(super) async fn ready(&self) -> io::Result<Vec<u64>> {
+        self.set.ready().await
+    }
+
+    /// What is heard, by the tokens of [`ready`](Self::ready).
+    pub(super) fn hear(&mut self, tokens: &[u64]) -> News {
+        let mut news = News::new();
+        let mut ended = false;
+        for &token in tokens {
+            match of_token(token) {
+                (run, Some(Source::Status)) => self.started(run, &mut news),
+                (run, Some(Source::Notify)) => self.said(run, &mut news),
+                (run, Some(Source::Exit)) => {
+                    self.ended.insert(run);
+                    ended = true;
+                }
+                (_, None) => {}
+            }
+        }
+        if ended {
+            self.look_at_ended(&mut news);
+        }
+        news
+    }
+
+    /// A child has ended: perhaps a stranger, perhaps the last of an instance.
+    pub(super) fn child_ended(&mut self) -> News {
+        let mut news = News::new();
+        if self.ended.is_empty() {
+            if let Err(error) = reap_strangers(|pid| self.pids.contains(&pid)) {
+                tracing::warn!(%error, "cannot reap processes that have lost their parents");
+            }
+        } else {
+            self.look_at_ended(&mut news);
+        }
+        news
+    }
+
+    fn started(&mut self, run: Run, news: &mut News) {
+        let Some(entry) = self.entries.get_mut(&run) else { return };
+        if entry.stage != Stage::Starting {
+            return;
+        }
+        let child = &mut entry.process.child;
+        match child.started() {
+            None => {}
+            Some(Ok(())) => {
+                entry.stage = Stage::Running;
+                news.push((run, ProcessEvent::Spawned { pid: child.pid().unsigned_abs() }));
+            }
+            Some(Err(error)) => {
+                entry.stage = Stage::Failed;
+                news.push((run, ProcessEvent::SpawnFailed { reason: error.to_string().into() }));
+            }
+        }
+    }
+
+    fn said(&mut self, run: Run, news: &mut News) {
+        let Some(entry) = self.entries.get(&run) else { return };
+        for notice in entry.process.notify.iter().flat_map(NotifySocket::hear) {
+            news.push((run, ProcessEvent::Notify(Box::new(notice))));
+        }
+    }
+
+    /// Tells of those that have just ended, and of those of which nothing is left now.
+    /// The strangers are looked up once for all of them.
+    fn look_at_ended(&mut self, news: &mut News) {
+        let strangers = self.strangers();
+        for run in self.ended.clone() {
+            self.exited(run, &strangers, news);
+        }
+    }
+
+    fn exited(&mut self, run: Run, strangers: &Strangers, news: &mut News) {
+        // What it did and said before comes first.
+        self.started(run, news);
+        self.said(run, news);
+        let Some(entry) = self.entries.get_mut(&run) else {
+            self.ended.remove(&run);
+            return;
+        };
+        let instance = entry.process.spec.id.to_string();
+        let empty = entry.process.group(&instance).is_empty(strangers).unwrap_or(true);
+        if matches!(entry.stage, Stage::Starting | Stage::Running) {
+            let exit = match entry.process.child.exit() {
+                Ok(Some(exit)) => outcome(exit),
+                _ => Exit::Unknown,
+            };
+            let _ = self.set.remove(entry.process.child.pidfd());
+            entry.check = None;
+            entry.process.notify = None;
+            entry.stage = Stage::Survived;
+            news.push((run, ProcessEvent::Exited { exit, survivors: !empty }));
+        }
+        if !empty {
+            return;
+        }
+        self.ended.remove(&run);
+        let Some(entry) = self.entries.remove(&run) else { return };
+        self.pids.remove(&entry.process.child.pid());
+        if let Err(error) = entry.process.child.reap() {
+            tracing::warn!(%error, pid = entry.process.child.pid(), "cannot reap a process");
+        }
+        if entry.stage == Stage::Survived {
+            news.push((run, ProcessEvent::Gone));
+        }
+    }
+
+    /// Those that lost their parents and came to us. Without `/proc` there are none to be found.
+    fn strangers(&self) -> Strangers {
+        Strangers::look(|pid| self.pids.contains(&pid)).unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot look for processes that have lost their parents");
+            Strangers::default()
+        })
+    }
+
+    /// Sends a signal. A process that is gone is no error.
+    pub(super) fn signal(&self, run: Run, signal: i32, whole_group: bool) -> io::Result<()> {
+        let (Some(process), Some(signal)) = (self.get(run), Signal::from_raw(signal)) else { return Ok(()) };
+        let instance = process.spec.id.to_string();
+        if whole_group { process.group(&instance).signal(signal) } else { process.child.signal(signal) }
+    }
+
+    /// Kills all that belongs to a process.
+    pub(super) fn kill(&self, run: Run) -> io::Result<()> {
+        let Some(process) = self.get(run) else { return Ok(()) };
+        process.group(&process.spec.id.to_string()).kill(&self.strangers())
+    }
+
+    /// Kills what belongs to nobody, at the very end.
+    pub(super) fn kill_strangers(&self) {
+        for stranger in self.strangers().iter() {
+            if let Err(error) = stranger.kill() {
+                tracing::warn!(%error, pid = stranger.pid, "cannot end a process that is left");
+            }
+        }
+    }
+}
+
+impl Process {
+    /// All of it; `instance`: its name.
+    fn group<'a>(&'a self, instance: &'a str) -> Group<'a> {
+        Group::new(&self.child, instance, self.cgroup.as_ref())
+    }
+}
+
+fn outcome(exit: process::Exit) -> Exit {
+    match exit {
+        process::Exit::Code(code) => Exit::Code(code),
+        process::Exit::Signal { signal, .. } => Exit::Signal(signal.raw()),
+    }
+}

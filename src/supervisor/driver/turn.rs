@@ -1,0 +1,267 @@
+//! The loop: wait, tell the core, do what it decides, tell the world.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use super::answers::{Answers, near};
+use super::clock::{self, Clocks};
+use super::deadline::{Deadlines, Due};
+use super::publish::Publisher;
+use super::reload::Configuration;
+use super::runtime::RuntimeDirectory;
+use super::signals::{Signals, Wish};
+use super::spawn::Spawner;
+use super::systemd::Systemd;
+use super::table::Table;
+use super::watch::Watcher;
+use crate::control::server::{Incoming, Server};
+use crate::control::status::SUMMED;
+use crate::lifecycle::{ProcessEvent, Run, Time};
+use crate::names::Selector;
+use crate::supervisor::core::{Action, Core, Event};
+
+/// Everything the supervisor has.
+pub(super) struct Driver {
+    pub(super) core: Core,
+    pub(super) configuration: Configuration,
+    pub(super) table: Table,
+    pub(super) spawner: Spawner,
+    pub(super) answers: Answers,
+    pub(super) publisher: Publisher,
+    pub(super) systemd: Systemd,
+    pub(super) deadlines: Deadlines,
+    /// Kept for its room.
+    pub(super) actions: Vec<Action>,
+    /// What could not be done, and the core is still to be told.
+    pub(super) undone: Vec<(Run, ProcessEvent)>,
+    /// Systemd has been told that it is ready, and that no reload goes on.
+    pub(super) told_ready: bool,
+    pub(super) finished: bool,
+    /// Who runs the supervisor.
+    pub(super) uid: u32,
+    // Last, for it is dropped last: its lock keeps a second supervisor away.
+    pub(super) runtime: RuntimeDirectory,
+}
+
+/// What it waits for, apart from its processes.
+pub(super) struct Senses {
+    pub(super) signals: Signals,
+    pub(super) server: Server,
+    pub(super) watcher: Option<Watcher>,
+    pub(super) checks: mpsc::Receiver<(Run, ProcessEvent)>,
+}
+
+impl Driver {
+    /// Runs until nothing is left after a stop.
+    pub(super) async fn run(mut self, mut senses: Senses) {
+        let timer = sleep_until(Instant::now());
+        tokio::pin!(timer);
+        let mut armed: Option<Time> = None;
+        while !self.finished {
+            let next = [self.core.next_deadline(), self.deadlines.next()].into_iter().flatten().min();
+            if next != armed {
+                armed = next;
+                if let Some(next) = next {
+                    timer.as_mut().reset(Instant::now() + next.since(clock::now()));
+                }
+            }
+            let watched = async {
+                match &mut senses.watcher {
+                    Some(watcher) => watcher.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            // What happened comes before what did not happen in time: the timer is last.
+            tokio::select! {
+                biased;
+                ready = self.table.ready() => match ready {
+                    Ok(tokens) => {
+                        let news = self.table.hear(&tokens);
+                        self.tell(news);
+                    }
+                    Err(error) => tracing::error!(%error, "cannot wait for processes"),
+                },
+                wish = senses.signals.next() => self.wish(wish, &mut senses.watcher),
+                Some((run, news)) = senses.checks.recv() => self.tell([(run, news)]),
+                incoming = senses.server.next() => self.incoming(incoming, &mut senses.watcher),
+                refused = watched => {
+                    warn_unwatched(&refused);
+                    self.files_changed(&mut senses.watcher);
+                }
+                () = std::future::ready(()), if !self.undone.is_empty() => {
+                    let undone = std::mem::take(&mut self.undone);
+                    self.tell(undone);
+                }
+                () = &mut timer, if armed.is_some() => {
+                    armed = None;
+                    self.due(clock::now());
+                }
+            }
+            self.after_turn();
+        }
+        self.table.kill_strangers();
+    }
+
+    /// Tells the core, and does what it decides.
+    pub(super) fn decide(&mut self, event: Event) {
+        let now = clock::now();
+        let mut actions = std::mem::take(&mut self.actions);
+        self.core.handle(event, now, &mut actions);
+        for action in actions.drain(..) {
+            self.act(action);
+        }
+        self.actions = actions;
+    }
+
+    /// Tells the core news of processes.
+    fn tell(&mut self, news: impl IntoIterator<Item = (Run, ProcessEvent)>) {
+        for (run, news) in news {
+            self.decide(Event::Process(run, news));
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Spawn { run, spec } => {
+                if let Err(reason) = self.spawn(run, &spec) {
+                    self.undone.push((run, ProcessEvent::SpawnFailed { reason: reason.into() }));
+                }
+            }
+            Action::CheckReadiness { run, spec } => self.check(run, &spec),
+            Action::Signal { run, signal, whole_group } => {
+                if let Err(error) = self.table.signal(run, signal, whole_group) {
+                    tracing::warn!(%error, signal, "cannot send a signal");
+                }
+            }
+            Action::Kill { run } => {
+                if let Err(error) = self.table.kill(run) {
+                    tracing::warn!(%error, "cannot kill all of a process group");
+                }
+            }
+            Action::Publish(change) => {
+                self.deadlines.status_changed(change.at);
+                self.publisher.change(&change, Clocks::read());
+            }
+            Action::Answer { request, answer } => {
+                let core = &self.core;
+                self.answers.answer(request, answer, |selector| {
+                    near(selector, core.status(&Selector::All).map(|status| &status.spec.id))
+                });
+            }
+            Action::Finished => self.finished = true,
+        }
+    }
+
+    fn wish(&mut self, wish: Wish, watcher: &mut Option<Watcher>) {
+        match wish {
+            Wish::Child => {
+                let news = self.table.child_ended();
+                self.tell(news);
+            }
+            Wish::Reload(who) => {
+                tracing::info!("reload, on {who}");
+                self.reload(None, watcher);
+            }
+            Wish::Stop(who) => self.stop(&who),
+        }
+    }
+
+    /// Stops everything; asked for again, kills everything.
+    fn stop(&mut self, who: &str) {
+        if self.core.is_leaving() {
+            tracing::warn!("killing what is left, on a second {who}");
+            self.decide(Event::ShutdownNow);
+            return;
+        }
+        tracing::info!("stopping, on {who}");
+        self.systemd.stopping();
+        self.deadlines.extend_in(clock::now(), Duration::ZERO);
+        self.decide(Event::Shutdown);
+    }
+
+    fn incoming(&mut self, incoming: Incoming, watcher: &mut Option<Watcher>) {
+        match incoming {
+            Incoming::Call(call) => self.call(call, watcher),
+            Incoming::Gone(call) => {
+                self.publisher.gone(call);
+                if let Some(request) = self.answers.gone(call) {
+                    self.decide(Event::Cancel { request });
+                }
+            }
+        }
+    }
+
+    fn due(&mut self, now: Time) {
+        while let Some(due) = self.deadlines.take(now) {
+            match due {
+                Due::Status => {
+                    self.systemd.set_status(self.summary());
+                    self.systemd.flush();
+                }
+                Due::Ping => {
+                    self.systemd.ping();
+                    self.arm_watchdog();
+                }
+                Due::Extend => {
+                    self.systemd.extend();
+                    self.deadlines.extend_in(now, Systemd::EXTEND_EVERY);
+                }
+                Due::Patience => self.ready(),
+            }
+        }
+        if self.core.next_deadline().is_some_and(|deadline| deadline <= now) {
+            self.decide(Event::Tick);
+        }
+    }
+
+    pub(super) fn arm_watchdog(&mut self) {
+        if let Some(interval) = self.systemd.watchdog() {
+            self.deadlines.ping_in(clock::now(), interval);
+        }
+    }
+
+    fn after_turn(&mut self) {
+        self.publisher.flush();
+        if !self.told_ready && !self.answers.applying() {
+            self.ready();
+        }
+    }
+
+    /// Writes down what operators said last.
+    pub(super) fn remember(&mut self) {
+        let written = serde_json::to_string(self.core.words()).map_err(Into::into);
+        if let Err(error) = written.and_then(|words| self.runtime.remember(words)) {
+            tracing::warn!(%error, "cannot remember what operators have stopped");
+        }
+    }
+
+    /// The first plan is applied, or a reload is over.
+    fn ready(&mut self) {
+        if !self.told_ready && !self.core.is_leaving() {
+            self.told_ready = true;
+            self.deadlines.patience(None);
+            self.systemd.set_status(self.summary());
+            self.systemd.ready();
+        }
+    }
+
+    /// `12 ready, 1 failed`.
+    fn summary(&self) -> String {
+        let summary = self.core.summary();
+        let counted = SUMMED.iter().map(|&state| (summary.count(state), state));
+        let words: Vec<String> = counted
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, state)| format!("{count} {state}"))
+            .collect();
+        if words.is_empty() { "nothing to run".to_owned() } else { words.join(", ") }
+    }
+}
+
+/// Edits there will not be noticed.
+pub(super) fn warn_unwatched(refused: &[String]) {
+    for directory in refused {
+        tracing::warn!("cannot watch {directory}; after an edit there, use `abaqis-daemons reload`");
+    }
+}

@@ -1,0 +1,95 @@
+//! The life of instances.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Site, kill, last, lives, processes_with, until};
+
+#[test]
+fn one_that_is_killed_is_back_at_once_where_the_backoff_is_0() {
+    let site = Site::with_daemons("s: {command: [sleep, infinity], backoff: {initial: 0s}}");
+    let supervisor = site.start();
+    let old = supervisor.wait_for("a/s/1", "ready")["pid"].clone();
+    let mut quickest = Duration::MAX;
+    for _ in 0..5 {
+        let pid = supervisor.pid("a/s/1");
+        let begin = Instant::now();
+        kill(pid, libc::SIGKILL);
+        until("its successor", || {
+            let status = supervisor.instance("a/s/1");
+            (status["state"] == "ready" && status["pid"] != pid).then_some(())
+        });
+        quickest = quickest.min(begin.elapsed());
+    }
+    // The quickest of some: the machine may be busy with other tests.
+    assert!(quickest < Duration::from_millis(20), "{quickest:?}");
+    let status = supervisor.instance("a/s/1");
+    assert_eq!((&status["restarts"], &status["last_exit"]), (&json!(5), &json!("SIGKILL")));
+    assert_ne!(status["pid"], old);
+}
+
+#[test]
+fn what_cannot_be_run_says_why() {
+    let site = Site::with_daemons("s: {command: [/no/such/program]}");
+    let supervisor = site.start();
+    let status = supervisor.wait_for("a/s/1", "backoff");
+    let reason = status["reason"].as_str().unwrap();
+    assert!(reason.starts_with("cannot run /no/such/program: No such file or directory"), "{reason}");
+}
+
+#[test]
+fn a_stop_leaves_nothing_of_a_double_fork() {
+    let site = Site::with_daemons(
+        "s: {command: [sh, -c, 'setsid sleep 1000 & (trap \"\" TERM; setsid sleep 1001) & sleep infinity'], stop_timeout: 300ms, env: {SITE: '{path}'}}",
+    );
+    let supervisor = site.start();
+    supervisor.wait_for("a/s/1", "ready");
+    let mark = site.path().canonicalize().unwrap();
+    let mark = mark.to_str().unwrap();
+    until("its children", || (processes_with("SITE", mark).len() >= 4).then_some(()));
+    let stop =
+        json!({"request": "operate", "verb": "stop", "selector": "a/s", "wait": true, "at_once": false});
+    assert_eq!(last(&supervisor.ask(&stop))["reply"], "done");
+    assert_eq!(processes_with("SITE", mark), Vec::<i32>::new());
+    assert_eq!(supervisor.instance("a/s/1")["state"], "stopped");
+}
+
+#[test]
+fn what_an_operator_stopped_stays_so_over_a_restart_of_the_supervisor() {
+    let site = Site::with_daemons("s: {command: [sleep, infinity]}");
+    let supervisor = site.start();
+    supervisor.wait_for("a/s/1", "ready");
+    let stop = json!({"request": "operate", "verb": "stop", "selector": "a", "wait": true, "at_once": false});
+    supervisor.ask(&stop);
+    assert!(supervisor.stop().success());
+    let supervisor = site.start();
+    assert_eq!(supervisor.instance("a/s/1")["state"], "stopped");
+}
+
+#[test]
+fn the_daemons_go_with_a_supervisor_that_is_killed() {
+    let site = Site::with_daemons("s: {command: [sleep, infinity], count: 3}");
+    let mut supervisor = site.start();
+    let pids: Vec<i32> = (1..=3)
+        .map(|n| {
+            supervisor.wait_for(&format!("a/s/{n}"), "ready");
+            supervisor.pid(&format!("a/s/{n}"))
+        })
+        .collect();
+    supervisor.signal(libc::SIGKILL);
+    supervisor.ended();
+    until("their end", || pids.iter().all(|&pid| !lives(pid)).then_some(()));
+}
+
+#[test]
+fn a_stranger_s_end_is_seen_to() {
+    let site = Site::with_daemons("s: {command: [sh, -c, '(sleep 0.05 &) ; exec sleep infinity']}");
+    let supervisor = site.start();
+    supervisor.wait_for("a/s/1", "ready");
+    let own = supervisor.child.id();
+    until("no zombie is left", || {
+        let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
+        (children.split_whitespace().count() == 1).then_some(())
+    });
+}
