@@ -126,7 +126,7 @@ module Ayl
       notify = Notify.new(ENV.delete("NOTIFY_SOCKET"))
       $stdout.sync = true
       application = boot(Flags.parse(arguments), notify)
-      settle
+      settle(application)
       Server.new(path, application).run do
         Process.setproctitle("ayl_preloader #{application}")
         notify.say("READY=1\nSTATUS=booted #{application}")
@@ -146,10 +146,11 @@ module Ayl
     end
 
     # Makes what the boot has left behind as good to share as it can be.
-    def settle
+    def settle(application)
       threads = Thread.list - [Thread.current]
       names = threads.map { |thread| thread.name || thread.inspect }
       warn "ayl_preloader: started while booting, and will not be in executors: #{names.join(", ")}" unless threads.empty?
+      application.warm
       return Process.warmup if Process.respond_to?(:warmup)
 
       # Old objects are not written to by the next collections.

@@ -43,6 +43,17 @@ module Ayl
         @reloader = reloader
       end
 
+      # In the preloader, once: what each executor would do first of all and for itself is done for all of them.
+      def warm
+        return unless defined?(ActiveRecord::Base)
+
+        models = ActiveRecord::Base.descendants.reject(&:abstract_class?).select(&:table_exists?)
+        models.each { |model| model.unscoped.first }
+      rescue StandardError => e
+        # A database that is away is no reason not to be there when it is back.
+        warn "ayl_preloader: the database cannot be used yet: #{e.class}: #{e.message}"
+      end
+
       # In the preloader, before each fork.
       def pause
         Hooks.before_fork.each(&:call)
