@@ -122,9 +122,10 @@ impl Gate {
     }
 }
 
-/// `[17 lines dropped]`, after the end of a line that is still `open`.
+/// `[17 lines dropped]`. One of them may have begun to be written and is still `open`: it
+/// is marked.
 pub(super) fn note(dropped: u64, open: bool) -> Option<Vec<u8>> {
-    let start = if open { "\n" } else { "" };
+    let start = if open { " [cut]\n" } else { "" };
     let lines = if dropped == 1 { "line" } else { "lines" };
     (dropped > 0).then(|| format!("{start}[{dropped} {lines} dropped]\n").into_bytes())
 }
@@ -186,7 +187,7 @@ mod tests {
         assert_eq!(pass(&mut gate, b"one\ntw", true), "one\ntw");
         assert_eq!(pass(&mut gate, b"o\nthree\nfo", false), "");
         assert_eq!(pass(&mut gate, b"u", true), "");
-        assert_eq!(pass(&mut gate, b"r\nfive\n", true), "\n[3 lines dropped]\nfive\n");
+        assert_eq!(pass(&mut gate, b"r\nfive\n", true), " [cut]\n[3 lines dropped]\nfive\n");
         assert_eq!(pass(&mut gate, b"six\n", true), "six\n");
         assert_eq!(pass(&mut gate, b"seven\n", false), "");
         assert_eq!(gate.note().unwrap(), b"[1 line dropped]\n");
