@@ -114,7 +114,7 @@ pub enum Fault {
     /// The same, where `{path}` helps.
     #[error("{0:?} is not an absolute path; begin it with / or {{path}}/")]
     RelativeTemplate(String),
-    /// A path that is absolute where a part of the application is meant, or leaves it.
+    /// Nothing, where something is wanted.
     #[error("may not be empty")]
     EmptyText,
     /// A zero byte.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use thiserror::Error;
 
 use super::{Entry, Node, Place, Value};
@@ -72,13 +72,15 @@ pub fn parse(file: u16, bytes: &[u8], problem: Report<'_>) -> Option<Node> {
             return None;
         }
     };
+    let last = end_of(file, text.strip_suffix('\n').unwrap_or(text));
     let mut builder =
-        Builder { file, open: Vec::new(), root: None, anchors: HashMap::new(), nodes: 0, problem };
+        Builder { file, last, open: Vec::new(), root: None, anchors: HashMap::new(), nodes: 0, problem };
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let step = match event {
             Err(error) => {
-                Err((place_of(file, error.marker(), 1, text), YamlError::Syntax(error.info().to_owned())))
+                let place = builder.place(Span::empty(*error.marker()));
+                Err((place, YamlError::Syntax(error.info().to_owned())))
             }
             Ok((Event::DocumentStart(_), span)) if documents == 1 => {
                 Err((builder.place(span), YamlError::SecondDocument))
@@ -137,18 +139,6 @@ fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-/// The parser's place, pulled back into the file if it is behind its end.
-fn place_of(file: u16, marker: &Marker, width: usize, text: &str) -> Place {
-    let last = end_of(file, text.strip_suffix('\n').unwrap_or(text));
-    let place = Place {
-        file,
-        line: number(marker.line().max(1)),
-        column: number(marker.col() + 1),
-        width: number(width),
-    };
-    if place.line > last.line { last } else { place }
-}
-
 /// A list or map whose end has not been seen.
 struct Open {
     node: Node,
@@ -161,6 +151,8 @@ struct Open {
 
 struct Builder<'p> {
     file: u16,
+    /// The end of the text.
+    last: Place,
     open: Vec<Open>,
     root: Option<Node>,
     /// What each anchor stands for, and how many nodes that is.
@@ -170,14 +162,16 @@ struct Builder<'p> {
 }
 
 impl Builder<'_> {
+    /// Of the parser's places some are behind the last line; these are pulled back.
     fn place(&self, span: Span) -> Place {
         let width = if span.end.line() == span.start.line() { span.len() } else { 1 };
-        Place {
+        let place = Place {
             file: self.file,
             line: number(span.start.line().max(1)),
             column: number(span.start.col() + 1),
             width: number(width),
-        }
+        };
+        if place.line > self.last.line { self.last } else { place }
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
