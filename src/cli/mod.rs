@@ -8,6 +8,7 @@ mod ask;
 mod beanstalk;
 mod check;
 mod completions;
+mod dev;
 mod events;
 pub mod exit;
 mod human;
@@ -54,6 +55,8 @@ struct Program {
 enum Command {
     /// The supervisor, in the foreground: what systemd starts
     Run(run::Run),
+    /// Local testing: a private beanstalkd, every daemon, one colored log; Ctrl-C ends all
+    Dev(dev::Dev),
     /// What runs, what does not, and why
     #[command(after_long_help = words::STATUS)]
     Status(status::Status),
@@ -89,6 +92,7 @@ impl Command {
     fn run(self) -> Result<Exit, Error> {
         match self {
             Self::Run(command) => command.run(),
+            Self::Dev(command) => command.run(),
             Self::Status(command) => command.run(),
             Self::Start(command) => command.run(Verb::Start),
             Self::Stop(command) => command.run(Verb::Stop),

@@ -77,6 +77,8 @@ pub struct Logs {
     pipes: HashMap<String, Pipe>,
     /// Whether it has been said that the journal takes no streams.
     complained: bool,
+    /// Everything goes to the terminal that names no file, whether or not there is a journal.
+    terminal: bool,
 }
 
 #[derive(Debug)]
@@ -91,6 +93,11 @@ impl Logs {
         Self::default()
     }
 
+    /// Without the journal: for somebody who sits before the terminal.
+    pub fn on_terminal() -> Self {
+        Self { terminal: true, ..Self::default() }
+    }
+
     /// With a journal that listens elsewhere.
     pub fn with_journal(journal: JournalStreams) -> Self {
         Self { journal, ..Self::default() }
@@ -98,7 +105,7 @@ impl Logs {
 
     /// Where the journal is, if there is one: the place for what names no other.
     pub fn default_destination(&self) -> Destination {
-        if self.journal.is_there() { Destination::Journal } else { Destination::Terminal }
+        if self.journal.is_there() && !self.terminal { Destination::Journal } else { Destination::Terminal }
     }
 
     /// What a new process of `instance` is to have as stdout and stderr. Never blocks.

@@ -3,5 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dev;
 mod life;
+mod reload;
 mod start;

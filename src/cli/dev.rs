@@ -1,0 +1,150 @@
+//! `dev`: everything on one's own machine, in one terminal, gone without a trace.
+//!
+//! ```text
+//!     abaqis-daemons dev
+//!      ├─ beanstalkd         private: a free port of this host, jobs in a temporary folder
+//!      └─ every daemon       as whoever runs this, reloaded on edit, one colored log
+//! ```
+
+mod beanstalkd;
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+
+use super::exit::{Error, Exit};
+use super::run::{absolute, failed};
+use crate::logs::{Events, Logs};
+use crate::names::ServerAddress;
+use crate::process::host::System;
+use crate::process::users::own_uid;
+use crate::supervisor::driver::{self, Hangup, Options};
+use beanstalkd::PrivateQueue;
+
+/// Where the configuration is looked for, from where `dev` is called.
+const CONFIGS: [&str; 2] = ["daemons.yml", "config/daemons.yml"];
+
+/// The arguments of `dev`.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(help = "The configuration [env: ABAQIS_CONFIG] [default: daemons.yml, config/daemons.yml]")]
+    config: Option<PathBuf>,
+    /// Use this beanstalkd instead of a private one
+    #[arg(long, value_name = "HOST:PORT")]
+    beanstalk: Option<ServerAddress>,
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(help = "Runtime directory [env: ABAQIS_RUNTIME_DIR] [default: one of your own]")]
+    runtime_dir: Option<PathBuf>,
+}
+
+impl Dev {
+    /// Runs the command.
+    pub(crate) fn run(self) -> Result<Exit, Error> {
+        let config = absolute(&self.config()?)?;
+        let folder = Folder::make(absolute(&self.runtime())?)?;
+        let events = Events::begin("abaqis-daemons")?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let result = runtime.block_on(serve(config, &folder.path, self.beanstalk));
+        drop(events);
+        result
+    }
+
+    fn config(&self) -> Result<PathBuf, Error> {
+        let given = self.config.clone().or_else(|| variable("ABAQIS_CONFIG"));
+        let found = given.or_else(|| CONFIGS.map(PathBuf::from).into_iter().find(|file| file.exists()));
+        found.ok_or_else(|| {
+            let text = "there is neither daemons.yml nor config/daemons.yml here; name one with --config";
+            Error::new(Exit::NoInput, text)
+        })
+    }
+
+    fn runtime(&self) -> PathBuf {
+        let given = self.runtime_dir.clone().or_else(|| variable("ABAQIS_RUNTIME_DIR"));
+        given.unwrap_or_else(|| match variable("XDG_RUNTIME_DIR") {
+            Some(own) => own.join("abaqis-dev"),
+            None => std::env::temp_dir().join(format!("abaqis-dev-{}", own_uid())),
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The runtime directory, removed at the end if it was made here.
+struct Folder {
+    path: PathBuf,
+    made: bool,
+}
+
+impl Folder {
+    fn make(path: PathBuf) -> Result<Self, Error> {
+        let made = match fs::DirBuilder::new().mode(0o755).create(&path) {
+            Ok(()) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
+            Err(error) => {
+                let text = format!("cannot make the runtime directory {}: {error}", path.display());
+                return Err(Error::new(Exit::CannotCreate, text));
+            }
+        };
+        Ok(Self { path, made })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.made {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+async fn serve(config: PathBuf, runtime: &Path, given: Option<ServerAddress>) -> Result<Exit, Error> {
+    let jobs = runtime.join(format!("jobs-{}", std::process::id()));
+    let mut queue = None;
+    if given.is_none() {
+        fs::DirBuilder::new().mode(0o700).create(&jobs)?;
+        let started = PrivateQueue::start(&jobs).await;
+        queue = Some(started.map_err(|error| Error::new(Exit::Unavailable, error.to_string()))?);
+    }
+    let address = given.or_else(|| queue.as_ref().map(PrivateQueue::address));
+    if let Some(address) = &address {
+        tracing::info!("the queue is at {address}");
+    }
+    tracing::info!(
+        "in another terminal: export ABAQIS_RUNTIME_DIR={} for `abaqis-daemons status` and the like",
+        runtime.display()
+    );
+    let options = Options {
+        config,
+        runtime: runtime.to_owned(),
+        host: System::dev(),
+        beanstalk: address.map(|address| vec![address]),
+        hangup: Hangup::Stop,
+        logs: Logs::on_terminal(),
+    };
+    let kept = async {
+        match &mut queue {
+            Some(queue) => queue.keep().await,
+            None => std::future::pending().await,
+        }
+    };
+    let result = {
+        let mut supervisor = std::pin::pin!(driver::run(options));
+        tokio::select! {
+            result = &mut supervisor => result,
+            error = kept => {
+                tracing::error!("{error}");
+                supervisor.await
+            }
+        }
+    };
+    if let Some(queue) = &queue {
+        queue.stop().await;
+        let _ = fs::remove_dir_all(&jobs);
+    }
+    result.map(|()| Exit::Success).map_err(|error| failed(&error))
+}
