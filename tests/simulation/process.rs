@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use abaqis_daemons::lifecycle::{Exit, Notice, Phase, ProcessEvent, Run, Watchdog};
 use abaqis_daemons::names::InstanceId;
+use abaqis_daemons::plan::InstanceSpec;
 
 use crate::random::Random;
 
@@ -50,7 +51,12 @@ pub(crate) fn notice(phase: Phase) -> ProcessEvent {
 
 impl Process {
     /// A process is started; `calm` ones do not misbehave.
-    pub(crate) fn start(run: Run, id: InstanceId, calm: bool, random: &mut Random) -> (Option<Self>, News) {
+    pub(crate) fn start(
+        run: Run,
+        spec: &InstanceSpec,
+        calm: bool,
+        random: &mut Random,
+    ) -> (Option<Self>, News) {
         let mut news = News::new();
         let spawned = ProcessEvent::Spawned { pid: u32::try_from(run.0 % 4_000_000_000).unwrap() };
         if !calm && random.percent(4) {
@@ -63,13 +69,14 @@ impl Process {
         }
         news.push((random.millis(5), Happening::Heard(spawned)));
         let process = Self {
-            id,
+            id: spec.id.clone(),
             main: true,
             others: false,
             deaf: !calm && random.percent(10),
             parent: !calm && random.percent(10),
             dying: if random.percent(2) { random.millis(4000) } else { random.millis(50) },
-            pings: calm || random.percent(90),
+            // Those that need not are silent: nothing they say wakes the supervisor up.
+            pings: spec.daemon.process.watchdog.is_some() && (calm || random.percent(90)),
             killed: false,
         };
         news.push((Duration::from_millis(500), Happening::Ping));

@@ -269,7 +269,7 @@ impl World {
             Action::Spawn { run, spec } => {
                 let other = self.processes.values().any(|process| process.id == spec.id);
                 assert!(!other, "a second process of {}", spec.id);
-                let (process, news) = Process::start(run, spec.id.clone(), self.calm, &mut self.random);
+                let (process, news) = Process::start(run, &spec, self.calm, &mut self.random);
                 self.expect(run, news);
                 if let Some(process) = process {
                     self.processes.insert(run, process);

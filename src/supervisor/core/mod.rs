@@ -37,6 +37,9 @@ mod timers;
 mod turns;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};

@@ -163,13 +163,6 @@ impl Core {
 
     fn settle_group(&mut self, slot: GroupSlot, cx: &mut Context<'_>) {
         let group = &self.fleet.groups[slot];
-        if group.members.is_empty() {
-            for other in group.before.clone() {
-                self.stirred.insert(other);
-            }
-            self.fleet.remove_group(slot);
-            return;
-        }
         let (before, after) = (group.before.clone(), group.after.clone());
         if group.is_ready() {
             for other in &before {
@@ -190,6 +183,9 @@ impl Core {
         self.roll(slot, cx);
         for other in before {
             self.roll(other, cx);
+        }
+        if self.fleet.groups[slot].members.is_empty() {
+            self.fleet.remove_group(slot);
         }
     }
 

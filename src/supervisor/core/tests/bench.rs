@@ -1,0 +1,337 @@
+//! A core, a clock, and words to write a story with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{
+    Account, Backoff, Daemon, Kill, Kind, Limits, LogTarget, Milli, Policy, Process, Ready, Restart, Signal,
+    StartLimit,
+};
+use crate::lifecycle::{Exit, Notice, ProcessEvent, Run, Time};
+use crate::names::InstanceId;
+use crate::plan::{InstanceSpec, Release, Wanted};
+use crate::supervisor::core::{Action, Answer, Command, Core, Event, RequestId, Settings, StateChange, Verb};
+
+/// One daemon of a configuration.
+#[derive(Clone)]
+pub(super) struct Entry {
+    name: String,
+    pub(super) count: u32,
+    pub(super) command: String,
+    pub(super) watchdog: Option<Duration>,
+    pub(super) blocked: Option<Arc<str>>,
+    pub(super) policy: Policy,
+}
+
+/// `APPLICATION/DAEMON`: one instance that says when it is ready, with the defaults.
+pub(super) fn daemon(name: &str) -> Entry {
+    Entry {
+        name: name.to_owned(),
+        count: 1,
+        command: "run".to_owned(),
+        watchdog: None,
+        blocked: None,
+        policy: Policy {
+            restart: Restart::Always,
+            backoff: Backoff {
+                initial: Duration::from_millis(200),
+                max: Duration::from_mins(1),
+                factor: Milli(2000),
+                jitter: Milli(0),
+                reset_after: Duration::from_mins(1),
+            },
+            start_limit: StartLimit { count: 10, within: Duration::from_mins(10) },
+            ready: Ready::Notify,
+            ready_timeout: Duration::from_mins(1),
+            after: Vec::new(),
+            stop_signal: Signal::TERM,
+            stop_timeout: Duration::from_secs(30),
+            kill: Kill::Group,
+        },
+    }
+}
+
+impl Entry {
+    pub(super) fn count(self, count: u32) -> Self {
+        Self { count, ..self }
+    }
+
+    pub(super) fn command(self, command: &str) -> Self {
+        Self { command: command.to_owned(), ..self }
+    }
+
+    pub(super) fn blocked(self, why: &str) -> Self {
+        Self { blocked: Some(why.into()), ..self }
+    }
+
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Policy)) -> Self {
+        change(&mut self.policy);
+        self
+    }
+
+    pub(super) fn after(self, daemon: &str) -> Self {
+        self.with(|policy| policy.after.push(daemon.parse().unwrap()))
+    }
+}
+
+pub(super) fn wanted(entries: &[Entry]) -> Wanted {
+    let release = Arc::new(Release {
+        version: Some("1".parse().unwrap()),
+        path: "/srv".into(),
+        tube: None,
+        beanstalk: [].into(),
+    });
+    let mut wanted = Wanted::new();
+    for entry in entries {
+        let daemon = Arc::new(entry.daemon());
+        for number in 1..=entry.count {
+            let id: InstanceId = format!("{}/{number}", entry.name).parse().unwrap();
+            let spec = InstanceSpec {
+                id: id.clone(),
+                daemon: daemon.clone(),
+                release: release.clone(),
+                env_file: None,
+                blocked: entry.blocked.clone(),
+            };
+            wanted.insert(id, Arc::new(spec));
+        }
+    }
+    wanted
+}
+
+impl Entry {
+    fn daemon(&self) -> Daemon {
+        let account = Account {
+            user: "app".into(),
+            uid: 1,
+            group: "app".into(),
+            gid: 1,
+            home: "/".into(),
+            shell: "/bin/sh".into(),
+        };
+        Daemon {
+            name: self.name.split_once('/').unwrap().1.parse().unwrap(),
+            kind: Kind::Other,
+            count: self.count,
+            process: Arc::new(Process {
+                command: [self.command.parse().unwrap()].into(),
+                account: Arc::new(account),
+                directory: "/".parse().unwrap(),
+                umask: 0o022,
+                env: Arc::default(),
+                env_file: None,
+                nice: 0,
+                limits: Arc::new(Limits::default()),
+                watchdog: self.watchdog,
+                log: LogTarget::Null,
+            }),
+            policy: Arc::new(self.policy.clone()),
+        }
+    }
+}
+
+pub(super) struct Bench {
+    pub(super) core: Core,
+    now: Time,
+    runs: BTreeMap<String, Run>,
+    requests: u64,
+    /// What was asked to be done and is not looked at yet.
+    log: Vec<String>,
+    pub(super) changes: Vec<StateChange>,
+    answers: BTreeMap<u64, String>,
+}
+
+impl Bench {
+    /// A supervisor that applied this.
+    pub(super) fn with(entries: &[Entry]) -> Self {
+        let mut bench = Self {
+            core: Core::new(Settings { herd: 4, seed: 1 }),
+            now: Time::from_nanos(1),
+            runs: BTreeMap::new(),
+            requests: 0,
+            log: Vec::new(),
+            changes: Vec::new(),
+            answers: BTreeMap::new(),
+        };
+        bench.apply(entries);
+        bench
+    }
+
+    /// The same, with everything up.
+    pub(super) fn up(entries: &[Entry]) -> Self {
+        let mut bench = Self::with(entries);
+        bench.all_ready();
+        bench.log.clear();
+        bench
+    }
+
+    /// Whatever starts becomes ready, until nothing does.
+    pub(super) fn all_ready(&mut self) {
+        while let Some(id) = self.in_state("starting").first().cloned() {
+            self.ready(&id);
+        }
+    }
+
+    fn in_state(&self, state: &str) -> Vec<String> {
+        let all = "all".parse().unwrap();
+        let named = self.core.status(&all).filter(|status| status.state.word() == state);
+        named.map(|status| status.spec.id.to_string()).collect()
+    }
+
+    pub(super) fn handle(&mut self, event: Event) {
+        let mut out = Vec::new();
+        self.core.handle(event, self.now, &mut out);
+        for action in out {
+            let id =
+                |run: Run| self.runs.iter().find(|(_, of)| **of == run).map(|(id, _)| id.clone()).unwrap();
+            let line = match action {
+                Action::Spawn { run, spec } => {
+                    self.runs.insert(spec.id.to_string(), run);
+                    format!("spawn {}", spec.id)
+                }
+                Action::Signal { run, signal, whole_group: true } => {
+                    format!("signal {signal} group {}", id(run))
+                }
+                Action::Signal { run, signal, whole_group: false } => format!("signal {signal} {}", id(run)),
+                Action::Kill { run } => format!("kill {}", id(run)),
+                Action::CheckReadiness { run, .. } => format!("check {}", id(run)),
+                Action::Finished => "finished".to_owned(),
+                Action::Publish(change) => {
+                    self.changes.push(change);
+                    continue;
+                }
+                Action::Answer { request, answer } => {
+                    if let Some(text) = told(answer) {
+                        let twice = self.answers.insert(request.0, text);
+                        assert_eq!(twice, None, "answered once");
+                    }
+                    continue;
+                }
+            };
+            self.log.push(line);
+        }
+    }
+
+    /// What was done since it was last asked.
+    pub(super) fn done(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
+    }
+
+    pub(super) fn apply(&mut self, entries: &[Entry]) -> u64 {
+        self.requests += 1;
+        let request = Some(RequestId(self.requests));
+        self.handle(Event::Apply { wanted: wanted(entries), request });
+        self.requests
+    }
+
+    fn command(&mut self, verb: Verb, selector: &str, at_once: bool) -> u64 {
+        self.requests += 1;
+        let command = Command { verb, selector: selector.parse().unwrap(), at_once, wait: true };
+        self.handle(Event::Command { request: RequestId(self.requests), command });
+        self.requests
+    }
+
+    pub(super) fn start(&mut self, selector: &str) -> u64 {
+        self.command(Verb::Start, selector, false)
+    }
+
+    pub(super) fn stop(&mut self, selector: &str) -> u64 {
+        self.command(Verb::Stop, selector, false)
+    }
+
+    pub(super) fn restart(&mut self, selector: &str) -> u64 {
+        self.command(Verb::Restart, selector, false)
+    }
+
+    pub(super) fn restart_at_once(&mut self, selector: &str) -> u64 {
+        self.command(Verb::Restart, selector, true)
+    }
+
+    /// The answer to a request; empty as long as there is none.
+    pub(super) fn answer(&self, request: u64) -> &str {
+        self.answers.get(&request).map_or("", String::as_str)
+    }
+
+    pub(super) fn hear(&mut self, id: &str, news: ProcessEvent) {
+        self.handle(Event::Process(self.runs[id], news));
+    }
+
+    pub(super) fn spawned(&mut self, id: &str) {
+        self.hear(id, ProcessEvent::Spawned { pid: 7 });
+    }
+
+    pub(super) fn notify(&mut self, id: &str, notice: Notice) {
+        self.hear(id, ProcessEvent::Notify(Box::new(notice)));
+    }
+
+    pub(super) fn ready(&mut self, id: &str) {
+        self.spawned(id);
+        self.notify(id, Notice { phase: Some(crate::lifecycle::Phase::Ready), ..Notice::default() });
+    }
+
+    pub(super) fn exited(&mut self, id: &str, exit: Exit, survivors: bool) {
+        self.hear(id, ProcessEvent::Exited { exit, survivors });
+    }
+
+    /// All of its process is gone.
+    pub(super) fn gone(&mut self, id: &str) {
+        self.hear(id, ProcessEvent::Gone);
+    }
+
+    /// It ends with this exit code, and nothing is left.
+    pub(super) fn ends(&mut self, id: &str, code: i32) {
+        self.exited(id, Exit::Code(code), false);
+        self.gone(id);
+    }
+
+    /// Time passes, and every deadline on the way is kept.
+    pub(super) fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(deadline) = self.core.next_deadline().filter(|at| *at <= end) {
+            self.now = self.now.max(deadline);
+            self.handle(Event::Tick);
+        }
+        self.now = end;
+    }
+
+    pub(super) fn seconds(&mut self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    pub(super) fn millis(&mut self, millis: u64) {
+        self.pass(Duration::from_millis(millis));
+    }
+
+    /// `ready`, or `waiting: waits for a/solr/1, which is starting`.
+    pub(super) fn state(&self, id: &str) -> String {
+        let selector = id.parse().unwrap();
+        let status = self.core.status(&selector).next();
+        status.map_or_else(String::new, |status| match status.reason {
+            None => status.state.to_string(),
+            Some(reason) => format!("{}: {reason}", status.state),
+        })
+    }
+
+    pub(super) fn states(&self) -> String {
+        let all = "all".parse().unwrap();
+        let words: Vec<String> =
+            self.core.status(&all).map(|status| format!("{} {}", status.spec.id, status.state)).collect();
+        words.join(", ")
+    }
+}
+
+fn told(answer: Answer) -> Option<String> {
+    match answer {
+        Answer::Progress { .. } => None,
+        Answer::Done { left_stopped } if left_stopped.is_empty() => Some("done".to_owned()),
+        Answer::Done { left_stopped } => Some(format!(
+            "done, left stopped: {}",
+            left_stopped.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        )),
+        Answer::Failed(failures) => {
+            Some(failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        }
+        Answer::Refused(refusal) => Some(refusal.to_string()),
+    }
+}

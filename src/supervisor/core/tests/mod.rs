@@ -1,0 +1,6 @@
+//! The rules of supervision, one test each, on a bench where time stands still unless told.
+
+mod bench;
+mod reloads;
+mod requests;
+mod rules;
