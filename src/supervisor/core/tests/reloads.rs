@@ -79,7 +79,7 @@ fn a_new_process_that_fails_holds_the_roll_and_the_old_ones_go_on() {
 #[test]
 fn a_repaired_configuration_clears_failed() {
     let broken = daemon("a/worker").with(|policy| policy.start_limit.count = 1);
-    let mut bench = Bench::with(&[broken.clone()]);
+    let mut bench = Bench::with(std::slice::from_ref(&broken));
     bench.ends("a/worker/1", 1);
     assert_eq!(bench.state("a/worker/1"), "failed: 1 failures within 10m, the last: exit 1");
     bench.done();
