@@ -1,0 +1,3 @@
+//! Messages, literals and signatures held against Ruby itself.
+
+mod ruby;

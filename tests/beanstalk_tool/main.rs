@@ -1,0 +1,11 @@
+//! `ayl_beanstalk` against real servers: what it prints, what it does, what it survives.
+
+#[path = "../support/beanstalkd.rs"]
+mod beanstalkd;
+mod crowd;
+mod mishap;
+mod new_words;
+mod old_words;
+mod ruby;
+mod terminal;
+mod tool;
