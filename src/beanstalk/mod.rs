@@ -15,6 +15,7 @@
 //! therefore refuses a reply that does not fit the command it is due to, and whoever
 //! drives it closes the connection.
 
+mod brief;
 mod command;
 mod conversation;
 mod decoder;
@@ -26,6 +27,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use brief::JobBrief;
 pub use command::{Command, Verb};
 pub use conversation::Conversation;
 pub use decoder::{Decoder, MAX_BODY, MAX_LINE};

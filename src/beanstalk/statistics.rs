@@ -365,14 +365,14 @@ pub fn tube_list(yaml: &[u8]) -> Result<Vec<Tube>, StatisticsError> {
 }
 
 /// The lines that say something: without the `---` at the head and the empty one at the end.
-fn lines(yaml: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn lines(yaml: &[u8]) -> impl Iterator<Item = &[u8]> {
     yaml.split(|&byte| byte == b'\n')
         .map(<[u8]>::trim_ascii_end)
         .filter(|line| !line.is_empty() && *line != b"---")
 }
 
 /// A value without the quotes newer servers put around names; they escape nothing.
-fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
 }
 

@@ -3,7 +3,7 @@
 
 use clap::ValueEnum;
 
-use crate::beanstalk::{Job, JobId, JobState, JobStatistics, TubeStatistics};
+use crate::beanstalk::{Command, Job, JobBrief, JobId, JobState, Priority, Reply, Ttr, TubeStatistics, Verb};
 use crate::queue::{Client, Error};
 
 /// A state in which nobody has the job.
@@ -56,24 +56,28 @@ pub(super) async fn peek(client: &mut Client, state: State) -> Result<Option<Job
     }
 }
 
-/// The figures of each job; `None` where it is gone.
-pub(super) async fn statistics(
+/// How a job was put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Terms {
+    pub(super) id: JobId,
+    pub(super) priority: Priority,
+    pub(super) ttr: Ttr,
+}
+
+/// How each job was put; `None` where it is gone.
+pub(super) async fn terms(
     client: &mut Client,
     ids: impl IntoIterator<Item = JobId>,
-) -> Result<Vec<Option<JobStatistics>>, Error> {
-    use crate::beanstalk::{Command, Reply, Verb};
+) -> Result<Vec<Option<Terms>>, Error> {
     let mut found = Vec::new();
     let mut wrong = None;
     client
-        .pipeline(ids.into_iter().map(Command::StatsJob), |_, reply| match reply {
-            Reply::Data(data) => match JobStatistics::parse(&data) {
-                Ok(job) => found.push(Some(job)),
-                Err(error) => {
-                    found.push(None);
-                    wrong = Some(error);
-                }
-            },
-            _ => found.push(None),
+        .pipeline(ids.into_iter().map(Command::StatsJob), |_, reply| {
+            let brief = match &reply {
+                Reply::Data(data) => JobBrief::parse(data).map_err(|error| wrong = Some(error)).ok(),
+                _ => None,
+            };
+            found.push(brief.map(|job| Terms { id: job.id, priority: job.priority, ttr: job.ttr }));
         })
         .await
         .map_err(|broken| broken.error)?;

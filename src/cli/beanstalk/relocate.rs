@@ -22,12 +22,12 @@ use serde_json::json;
 
 use super::fault::{broken, fault};
 use super::import::bury;
-use super::jobs::{self, State};
+use super::jobs::{self, State, Terms};
 use super::progress::Bar;
 use super::session::{Interrupt, Session};
 use super::target::tubes;
 use super::{print, say};
-use crate::beanstalk::{Command, Delay, Job, JobId, JobStatistics, Priority, Reply, Ttr};
+use crate::beanstalk::{Command, Delay, Job, JobId, Priority, Reply, Ttr};
 use crate::cli::exit::{Error, Exit};
 use crate::cli::screen::Screen;
 use crate::names::Tube;
@@ -113,10 +113,10 @@ impl MoveJobs {
 
     /// Moves jobs that are reserved; those that the server does not take are given back.
     async fn batch(&self, client: &mut Client, held: &[Job]) -> Result<u64, Error> {
-        let figures = jobs::statistics(client, held.iter().map(|job| job.id)).await;
+        let figures = jobs::terms(client, held.iter().map(|job| job.id)).await;
         let figures = figures.map_err(|error| fault(&error))?;
         // One that is gone ran out of its time, and a worker has finished it.
-        let there: Vec<(&Job, &JobStatistics)> =
+        let there: Vec<(&Job, &Terms)> =
             held.iter().zip(&figures).filter_map(|(job, figures)| Some((job, figures.as_ref()?))).collect();
         let copies = there.iter().map(|(job, figures)| NewJob {
             priority: figures.priority,
@@ -220,7 +220,7 @@ pub(super) async fn take(client: &mut Client, most: usize) -> Result<Vec<Job>, E
 
 /// Gives reserved jobs back as they were.
 pub(super) async fn give_back(client: &mut Client, held: &[Job]) -> Result<(), Error> {
-    let figures = jobs::statistics(client, held.iter().map(|job| job.id)).await;
+    let figures = jobs::terms(client, held.iter().map(|job| job.id)).await;
     let figures = figures.map_err(|error| fault(&error))?;
     let held: Vec<(JobId, Priority)> =
         figures.into_iter().flatten().map(|figures| (figures.id, figures.priority)).collect();

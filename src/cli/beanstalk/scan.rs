@@ -21,7 +21,7 @@ use super::fault::{broken, fault};
 use super::progress::Bar;
 use super::say;
 use super::session::Interrupt;
-use crate::beanstalk::{Command, Delay, JobId, JobState, JobStatistics, Priority, Refusal, Reply, Ttr};
+use crate::beanstalk::{Command, Delay, JobBrief, JobId, JobState, Priority, Refusal, Reply, Ttr};
 use crate::cli::exit::Error;
 use crate::names::Tube;
 use crate::queue::{self, Client, NewJob};
@@ -55,14 +55,13 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn new(job: JobStatistics) -> Self {
-        let left = if job.state == JobState::Delayed { job.time_left.max(0) } else { 0 };
+    fn new(job: &JobBrief<'_>, tube: Tube) -> Self {
         Self {
             id: job.id,
-            tube: job.tube,
+            tube,
             state: job.state,
             priority: job.priority,
-            delay: Delay(u32::try_from(left).unwrap_or(u32::MAX)),
+            delay: job.due_in,
             ttr: job.ttr,
             age: job.age,
         }
@@ -88,13 +87,12 @@ pub(super) async fn find(
     let ids = (1..=newest).rev().take_while(|_| !all_found.get() && !interrupt.came());
     let looked = client.pipeline(ids.map(|id| Command::StatsJob(JobId(id))), |_, reply| {
         let Reply::Data(data) = reply else { return };
-        match JobStatistics::parse(&data) {
-            Ok(job) if matches!(scope, Scope::Tube(tube) if *tube != job.tube) => {}
+        match JobBrief::parse(&data) {
+            Ok(job) if matches!(scope, Scope::Tube(tube) if tube.as_str() != job.tube) => {}
             Ok(job) => {
-                let mut job = Found::new(job);
                 // A million jobs share a few names.
-                job.tube = shared(&mut tubes, job.tube);
-                found.push(job);
+                let Some(tube) = shared(&mut tubes, job.tube) else { return };
+                found.push(Found::new(&job, tube));
                 all_found.set(found.len() as u64 >= expected);
                 bar.show(found.len() as u64);
             }
@@ -137,12 +135,13 @@ pub(super) async fn with_bodies(
     failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
-fn shared(tubes: &mut Vec<Tube>, tube: Tube) -> Tube {
-    if let Some(known) = tubes.iter().rev().find(|known| **known == tube) {
-        return known.clone();
+fn shared(tubes: &mut Vec<Tube>, name: &str) -> Option<Tube> {
+    if let Some(known) = tubes.iter().rev().find(|known| known.as_str() == name) {
+        return Some(known.clone());
     }
+    let tube: Tube = name.parse().ok()?;
     tubes.push(tube.clone());
-    tube
+    Some(tube)
 }
 
 async fn count(client: &mut Client, scope: &Scope) -> Result<u64, queue::Error> {
