@@ -47,7 +47,7 @@ fn pairs() -> Vec<(Ruby, String)> {
         (f64::NEG_INFINITY.into(), "-1.0 / 0".into()),
         (Ruby::Rational(-1, 3), "-(1 / 3r)".into()),
         (every.into(), format!("[{}].pack('U*')", codes.join(","))),
-        ("#{exit!} #$0 #@a \\u0041".into(), r#"'#{exit!} #$0 #@a \u0041'"#.into()),
+        ("#{exit!} #$0 #@a \\u0041".into(), r"'#{exit!} #$0 #@a \u0041'".into()),
         (Ruby::Binary((0..=255).collect()), "(0..255).to_a.pack('C*')".into()),
         (Ruby::Symbol("plain_1".into()), ":plain_1".into()),
         (hash, r##"{a?: [nil, true, false], "k" => {1 => 'ü b"#{1}'.to_sym}}"##.into()),

@@ -7,7 +7,9 @@ use crate::beanstalkd::Beanstalkd;
 use crate::tool::{command, figure, run, run_with, says, until};
 
 fn fill(server: &Beanstalkd, tube: &str, count: usize) {
-    let lines: String = (0..count).map(|n| format!("{{\"tube\":\"{tube}\",\"body\":\"{n}\"}}\n")).collect();
+    let lines: Vec<String> =
+        (0..count).map(|n| format!("{{\"tube\":\"{tube}\",\"body\":\"{n}\"}}\n")).collect();
+    let lines = lines.concat();
     let ran = run_with(server, &["import"], lines.as_bytes());
     assert_eq!(ran.out, format!("Put {count} jobs\n"), "{}", ran.err);
 }

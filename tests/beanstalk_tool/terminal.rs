@@ -43,13 +43,13 @@ impl Terminal {
 
     #[track_caller]
     fn shows(&mut self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !self.text.contains(text) {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.seen.recv_timeout(left) {
-                Ok(bytes) => self.text.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("{text:?} does not come: {:?}", self.text),
-            }
+            let Ok(bytes) = self.seen.recv_timeout(left) else {
+                panic!("{text:?} does not come: {:?}", self.text)
+            };
+            self.text.push_str(&String::from_utf8_lossy(&bytes));
         }
     }
 

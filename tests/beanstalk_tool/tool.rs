@@ -26,7 +26,7 @@ pub(crate) fn command(server: &Beanstalkd, arguments: &[&str]) -> Command {
 
 /// Runs the tool to its end.
 pub(crate) fn run(server: &Beanstalkd, arguments: &[&str]) -> Ran {
-    ended(command(server, arguments).output().unwrap())
+    ended(&command(server, arguments).output().unwrap())
 }
 
 /// Runs the tool with something on its standard input.
@@ -36,12 +36,12 @@ pub(crate) fn run_with(server: &Beanstalkd, arguments: &[&str], input: &[u8]) ->
     let input = input.to_vec();
     // It may end before it has read everything.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let ran = ended(child.wait_with_output().unwrap());
+    let ran = ended(&child.wait_with_output().unwrap());
     writer.join().unwrap();
     ran
 }
 
-fn ended(output: std::process::Output) -> Ran {
+fn ended(output: &std::process::Output) -> Ran {
     Ran {
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -79,7 +79,7 @@ pub(crate) fn golden(name: &str, found: &str) {
 /// Waits until it has happened.
 #[track_caller]
 pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !happened() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
