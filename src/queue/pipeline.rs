@@ -73,22 +73,24 @@ impl Client {
                 }
             }
             let Some(oldest) = connection.oldest() else { break };
-            let uncertain = connection.sent() as u64;
             let step = match connection.arrived() {
                 Ok(None) => connection.turn(patience).await.map(|()| None),
                 step => step,
             };
+            // Counted after the step, which may have sent some and failed in one.
+            let uncertain = connection.sent() as u64;
             match step {
                 Ok(None) => {}
                 Ok(Some((verb, reply))) => {
                     match reply {
                         Reply::Refused(refusal) if refusal.casts_doubt(verb) => {
                             let error = self.refused(verb, refusal);
-                            return Err(Broken { answered, uncertain: uncertain - 1, error });
+                            return Err(Broken { answered, uncertain, error });
                         }
                         reply => each(answered, reply),
                     }
                     answered += 1;
+                    self.prove();
                 }
                 Err(fault) => {
                     return Err(Broken { answered, uncertain, error: self.fault(oldest, fault) });

@@ -248,6 +248,21 @@ fn a_pipeline_stops_where_the_server_lost_the_thread() {
 }
 
 #[test]
+fn a_refusal_may_come_before_the_job_is_out_whole() {
+    run(async {
+        let server = Fake::start(|mut peer, _| async move {
+            peer.line().await;
+            peer.say("BAD_FORMAT\r\n").await;
+            std::future::pending::<()>().await;
+        });
+        let body = "x".repeat(16 << 20);
+        let broken = client(&server).put_many([job(&body), job("y")], |_, _| {}).await.unwrap_err();
+        assert_eq!((broken.answered, broken.uncertain), (0, 0));
+        assert!(broken.error.is_disconnected());
+    });
+}
+
+#[test]
 fn a_wait_that_no_server_takes_is_not_sent() {
     run(async {
         let server = Fake::scripted(&[("delete", "DELETED\r\n")]);
