@@ -66,7 +66,9 @@ fn line(screen: &mut Screen<'_>, event: &Event, zone: &TimeZone) -> io::Result<(
     let from = event.from.map_or_else(String::new, |state| format!("{state} -> "));
     let to = event.to.map_or_else(String::new, |state| state.to_string());
     let pid = event.pid.map_or_else(String::new, |pid| format!(" pid {pid}"));
-    let exit = event.exit.as_ref().map_or_else(String::new, |exit| format!(" ({exit})"));
+    // A reason that begins with the exit does not need it said before.
+    let told = |exit: &&String| !event.reason.as_ref().is_some_and(|reason| reason.contains(exit.as_str()));
+    let exit = event.exit.as_ref().filter(told).map_or_else(String::new, |exit| format!(" ({exit})"));
     let reason = event.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     let reason = if event.to.is_none() { reason.trim_start_matches(": ") } else { &reason };
     screen.line(&[

@@ -2,5 +2,6 @@
 
 mod answers;
 mod golden;
+mod real;
 mod scripted;
 mod terminal;

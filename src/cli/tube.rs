@@ -1,0 +1,54 @@
+//! `tube`: the tube that an application's current version uses. Needs no supervisor.
+
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::check::read;
+use super::exit::{Error, Exit};
+use super::place::ConfigFile;
+use super::screen::Screen;
+use crate::config::{Config, Host, Privilege};
+use crate::names::ApplicationName;
+use crate::plan::tube;
+use crate::process::host::System;
+use crate::supervisor::find_release;
+
+/// The arguments of `tube`.
+#[derive(Debug, Args)]
+pub(crate) struct TubeOf {
+    /// Which application
+    application: ApplicationName,
+    #[command(flatten)]
+    config: ConfigFile,
+}
+
+impl TubeOf {
+    /// Runs the command.
+    pub(crate) fn run(&self) -> Result<Exit, Error> {
+        let host = System::service();
+        let config = match read(&self.config.path(), &host) {
+            Ok(loaded) => loaded.config,
+            Err(no_config) => return Ok(no_config.tell(&mut io::stderr().lock())?),
+        };
+        let Some(application) = config.applications.get(&self.application) else {
+            return Err(Error::new(Exit::NoInput, unknown(&self.application, &config)));
+        };
+        let found = find_release(application, host.privilege() == Privilege::Root);
+        let tube = tube(application, &found)
+            .map_err(|why| Error::new(Exit::Failed, format!("{}: {why}", self.application)))?;
+        let mut screen = Screen::stdout();
+        writeln!(screen, "{tube}")?;
+        screen.flush()?;
+        Ok(Exit::Success)
+    }
+}
+
+fn unknown(name: &ApplicationName, config: &Config) -> String {
+    let names: Vec<&str> = config.applications.keys().map(ApplicationName::as_str).collect();
+    if names.is_empty() {
+        format!("no application is named {name}: there is none")
+    } else {
+        format!("no application is named {name}; there is {}", names.join(", "))
+    }
+}
