@@ -27,6 +27,7 @@ mod show;
 mod signal;
 mod status;
 pub mod table;
+mod tube;
 mod worker;
 
 pub use worker::ayl_worker;
@@ -82,6 +83,8 @@ enum Command {
     Logs(logs::Logs),
     /// Every change of state, one line each
     Events(events::Events),
+    /// The tube that an application's current version uses
+    Tube(tube::TubeOf),
     /// Completions of the command line for a shell
     Completions(completions::Completions),
     /// Manual pages
@@ -104,6 +107,7 @@ impl Command {
             Self::Reload(command) => command.run(),
             Self::Logs(command) => command.run(),
             Self::Events(command) => command.run(),
+            Self::Tube(command) => command.run(),
             Self::Completions(command) => command.run(&Program::command()),
             Self::Man(command) => command.run(Program::command()),
         }

@@ -12,7 +12,7 @@ use crate::config::{Config, Host, Privilege};
 use crate::names::ApplicationName;
 use crate::plan::tube;
 use crate::process::host::System;
-use crate::supervisor::find_release;
+use crate::supervisor::driver::find_release;
 
 /// The arguments of `tube`.
 #[derive(Debug, Args)]

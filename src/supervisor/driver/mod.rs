@@ -34,6 +34,7 @@ mod watch;
 
 use std::time::Duration;
 
+pub use releases::find as find_release;
 pub use reload::Invalid;
 pub use runtime::RuntimeError;
 pub use signals::Hangup;

@@ -21,7 +21,7 @@ const MAX_VERSION: u64 = 4096;
 const VERSION_FILES: [&str; 2] = ["VERSION", "REVISION"];
 
 /// Looks for an application. `root`: whether this process is root's.
-pub(super) fn find(application: &Application, root: bool) -> Found {
+pub fn find(application: &Application, root: bool) -> Found {
     let path = application
         .path
         .canonicalize()
