@@ -222,7 +222,10 @@ fn acting(log: &FileLog) -> io::Result<Option<ActingAs>> {
         return Ok(None);
     }
     let folder = log.path.parent().unwrap_or(Path::new("/")).canonicalize()?;
-    if folder.ancestors().all(|folder| is_changed_by_root_alone(folder).unwrap_or(false)) {
+    let mut above = folder.ancestors().skip(1);
+    if is_changed_by_root_alone(&folder, 0)?
+        && above.all(|folder| is_changed_by_root_alone(folder, STICKY).unwrap_or(false))
+    {
         return Ok(None);
     }
     match log.owner {
@@ -234,9 +237,14 @@ fn acting(log: &FileLog) -> io::Result<Option<ActingAs>> {
     }
 }
 
-fn is_changed_by_root_alone(folder: &Path) -> io::Result<bool> {
+/// Only the owner of an entry may rename it, in a folder that others may write: `/tmp`.
+const STICKY: u32 = 0o1000;
+
+/// Whether nobody but root can put something else in the place of what lies in `folder`. With one
+/// of the bits `protects` in its mode it may be open to others: what lies there is root's.
+fn is_changed_by_root_alone(folder: &Path, protects: u32) -> io::Result<bool> {
     let found = folder.metadata()?;
-    Ok(found.uid() == 0 && found.mode() & 0o022 == 0)
+    Ok(found.uid() == 0 && (found.mode() & 0o022 == 0 || found.mode() & protects != 0))
 }
 
 fn open(log: &FileLog) -> io::Result<File> {
@@ -343,6 +351,7 @@ mod tests {
             return;
         }
         file.log.owner = Some((61_008, 61_008));
+        std::os::unix::fs::chown(folder.path(), Some(61_009), None).unwrap();
         file.write(b"one\n");
         assert_eq!((file.lost, fs::read_dir(folder.path()).unwrap().count()), (1, 0));
         let error = open(&file.log).unwrap_err().to_string();
