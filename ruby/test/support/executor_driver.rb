@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "fcntl"
+
 # The worker's side of docs/executor.md, to drive an executor in tests.
 class ExecutorDriver
   RUBY = [RbConfig.ruby, File.join(ROOT, "ruby/lib/ayl/executor.rb")].freeze
@@ -10,6 +12,8 @@ class ExecutorDriver
   # Starts `command`; what it prints goes to the file `output`.
   def self.start(output, command: RUBY, env: {})
     ours, theirs = UNIXSocket.pair
+    # Ruby makes sockets that do not block; a worker hands over one that does.
+    theirs.fcntl(Fcntl::F_SETFL, theirs.fcntl(Fcntl::F_GETFL) & ~File::NONBLOCK)
     log = File.open(output, "a")
     pid = Process.spawn({ "AYL_EXECUTOR_FD" => "3" }.merge(env), *command,
                         3 => theirs, in: File::NULL, out: log, err: log, pgroup: true)
