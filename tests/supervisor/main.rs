@@ -4,6 +4,7 @@
 mod support;
 
 mod dev;
+mod idle;
 mod life;
 mod reload;
 mod start;

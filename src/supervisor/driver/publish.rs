@@ -9,7 +9,8 @@ use crate::control::messages::Response;
 use crate::control::server::{CallId, Replies};
 use crate::control::status::Event;
 use crate::lifecycle::{Exit, State};
-use crate::names::Selector;
+use crate::logs::Line;
+use crate::names::{InstanceId, Selector};
 use crate::supervisor::core::StateChange;
 
 /// As many events are kept for `abaqis-daemons events`.
@@ -29,9 +30,30 @@ pub(super) struct Publisher {
     /// Those at the end of `recent` that followers have not been sent yet.
     unsent: usize,
     followers: Vec<Follower>,
+    /// Those who read along what daemons write to the terminal.
+    readers: Vec<Follower>,
 }
 
 impl Publisher {
+    /// Somebody wants to read along what daemons write to the terminal.
+    pub(super) fn read_along(&mut self, call: CallId, replies: Replies, selector: Selector) {
+        self.readers.push(Follower { call, selector, replies });
+    }
+
+    /// Whether anybody reads along.
+    pub(super) fn has_readers(&self) -> bool {
+        !self.readers.is_empty()
+    }
+
+    /// Passes on what a daemon wrote. A reader that does not keep up is let go.
+    pub(super) fn line(&mut self, line: &Line) {
+        let Ok(instance) = line.instance.parse() else { return };
+        self.readers.retain(|reader| {
+            let text = || Response::Line { instance: InstanceId::clone(&instance), text: line.text.clone() };
+            !reader.selector.matches(&instance) || reader.replies.send(text()).is_ok()
+        });
+    }
+
     /// An instance has gone from one state to another.
     pub(super) fn change(&mut self, change: &StateChange, clocks: Clocks) {
         journal(change);
@@ -105,6 +127,7 @@ impl Publisher {
     /// A client has left.
     pub(super) fn gone(&mut self, call: CallId) {
         self.followers.retain(|follower| follower.call != call);
+        self.readers.retain(|reader| reader.call != call);
     }
 }
 

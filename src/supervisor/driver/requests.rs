@@ -28,10 +28,13 @@ impl Driver {
             Request::Events { selector, recent, follow } => {
                 self.publisher.answer(id, replies, selector, recent, follow);
             }
-            Request::Output { .. } => {
-                let text = "the output is not kept: it is where the supervisor was started".to_owned();
-                let _ = replies.send(Response::Failed { kind: FailureKind::Other, text });
-            }
+            Request::Output { selector } => match self.spawner.follow() {
+                Ok(()) => self.publisher.read_along(id, replies, selector),
+                Err(error) => {
+                    let text = format!("the output cannot be followed: {error}");
+                    let _ = replies.send(Response::Failed { kind: FailureKind::Other, text });
+                }
+            },
             Request::Plan => {
                 let answer = match self.configuration.read() {
                     Ok(next) => planned(&self.core.plan(&next.wanted)),

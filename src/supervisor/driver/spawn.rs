@@ -16,7 +16,7 @@ use super::table::Process;
 use super::turn::Driver;
 use crate::config::{Account, Bound, Limits, LogTarget, Ready, Template, Variable};
 use crate::lifecycle::{ProcessEvent, Run};
-use crate::logs::{Destination, FileLog, Logs};
+use crate::logs::{Destination, FileLog, Line, Logs};
 use crate::plan::{Inherited, InstanceSpec, Wanted, complete, render};
 use crate::process::ready_set::ReadySet;
 use crate::process::{self, Child, Command, Identity, Limit, Output, Resource, Signal};
@@ -37,19 +37,41 @@ pub(super) struct Spawner {
     identities: HashMap<Arc<Account>, Arc<Identity>>,
     /// Where checks give their answers.
     checks: mpsc::Sender<(Run, ProcessEvent)>,
+    /// Where lines for the terminal go, too, while somebody reads along.
+    lines: mpsc::Sender<Line>,
+    followed: bool,
 }
 
 impl Spawner {
-    /// `checks` gets what the readiness checks find.
+    /// `checks` gets what the readiness checks find, `lines` what is followed.
     pub(super) fn new(
         logs: Logs,
         root: bool,
         die_with_parent: bool,
         checks: mpsc::Sender<(Run, ProcessEvent)>,
+        lines: mpsc::Sender<Line>,
     ) -> Self {
         let variable = |name| std::env::var(name).ok();
         let inherited = Inherited { path: variable("PATH"), lang: variable("LANG"), tz: variable("TZ") };
-        Self { logs, inherited, root, die_with_parent, identities: HashMap::new(), checks }
+        let identities = HashMap::new();
+        Self { logs, inherited, root, die_with_parent, identities, checks, lines, followed: false }
+    }
+
+    /// From now on somebody reads along.
+    pub(super) fn follow(&mut self) -> io::Result<()> {
+        if !self.followed {
+            self.logs.follow(Some(self.lines.clone()))?;
+            self.followed = true;
+        }
+        Ok(())
+    }
+
+    /// Nobody does any longer.
+    pub(super) fn unfollow(&mut self) {
+        if std::mem::take(&mut self.followed) {
+            // Then lines go on coming, and are dropped.
+            let _ = self.logs.follow(None);
+        }
     }
 
     /// Looks up who everything runs as, so that a start never waits for a directory service.

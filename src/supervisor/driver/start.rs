@@ -30,6 +30,9 @@ use crate::supervisor::core::{Core, Settings, Words};
 /// Answers of readiness checks that wait to be heard, at most.
 const CHECKS: usize = 16;
 
+/// Lines of output that wait to be passed on, at most.
+const LINES: usize = 256;
+
 /// How the supervisor is to run.
 #[derive(Debug)]
 pub struct Options {
@@ -80,6 +83,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     let access = Access::of_this_process();
     let (listener, socket) = listen(runtime.path(), access)?;
     let (sender, checks) = mpsc::channel(CHECKS);
+    let (writer, lines) = mpsc::channel(LINES);
     let mut watcher = Watcher::new()
         .inspect_err(|error| tracing::warn!(%error, "cannot watch for edits; use `abaqis-daemons reload`"))
         .ok();
@@ -87,7 +91,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
         core: core(&runtime),
         configuration: Configuration::new(options.config, options.host, options.beanstalk),
         table: Table::new()?,
-        spawner: Spawner::new(options.logs, root, environment.socket.is_none(), sender),
+        spawner: Spawner::new(options.logs, root, environment.socket.is_none(), sender, writer),
         answers: Answers::default(),
         publisher: Publisher::default(),
         systemd: Systemd::new(&environment, std::process::id())?,
@@ -104,7 +108,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     let server = Server::start(listener, &socket, access)?;
     driver.deadlines.patience(Some(clock::now() + super::START_PATIENCE));
     driver.arm_watchdog();
-    driver.run(Senses { signals, server, watcher, checks }).await;
+    driver.run(Senses { signals, server, watcher, checks, lines }).await;
     tracing::info!("everything is stopped");
     Ok(())
 }

@@ -19,6 +19,7 @@ use super::watch::Watcher;
 use crate::control::server::{Incoming, Server};
 use crate::control::status::SUMMED;
 use crate::lifecycle::{ProcessEvent, Run, Time};
+use crate::logs::Line;
 use crate::names::Selector;
 use crate::supervisor::core::{Action, Core, Event};
 
@@ -51,6 +52,7 @@ pub(super) struct Senses {
     pub(super) server: Server,
     pub(super) watcher: Option<Watcher>,
     pub(super) checks: mpsc::Receiver<(Run, ProcessEvent)>,
+    pub(super) lines: mpsc::Receiver<Line>,
 }
 
 impl Driver {
@@ -86,6 +88,7 @@ impl Driver {
                 wish = senses.signals.next() => self.wish(wish, &mut senses.watcher),
                 Some((run, news)) = senses.checks.recv() => self.tell([(run, news)]),
                 incoming = senses.server.next() => self.incoming(incoming, &mut senses.watcher),
+                Some(line) = senses.lines.recv() => self.publisher.line(&line),
                 refused = watched => {
                     warn_unwatched(&refused);
                     self.files_changed(&mut senses.watcher);
@@ -142,6 +145,9 @@ impl Driver {
             }
             Action::Publish(change) => {
                 self.deadlines.status_changed(change.at);
+                if change.to.is_none() {
+                    self.spawner.logs.forget(&change.instance.to_string());
+                }
                 self.publisher.change(&change, Clocks::read());
             }
             Action::Answer { request, answer } => {
@@ -224,6 +230,9 @@ impl Driver {
 
     fn after_turn(&mut self) {
         self.publisher.flush();
+        if !self.publisher.has_readers() {
+            self.spawner.unfollow();
+        }
         if !self.told_ready && !self.answers.applying() {
             self.ready();
         }
