@@ -8,3 +8,4 @@ mod idle;
 mod life;
 mod reload;
 mod start;
+mod trouble;
