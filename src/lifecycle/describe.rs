@@ -30,7 +30,10 @@ impl Life {
                     Verdict::Never => fault,
                     Verdict::Limit(count) => {
                         let within = write_duration(rules.policy.start_limit.within);
-                        format!("{count} failures within {within}, the last: {fault}")
+                        match count {
+                            1 => format!("{fault}, and start_limit allows no failure within {within}"),
+                            _ => format!("{count} failures within {within}, the last: {fault}"),
+                        }
                     }
                 })
             }

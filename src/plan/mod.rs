@@ -16,6 +16,9 @@ mod expand;
 mod render;
 mod spec;
 
+#[cfg(test)]
+mod tests;
+
 pub use change::{Change, ChangeAction, Plan, Reason};
 pub use diff::diff;
 pub use expand::{EnvFiles, Found, expand, tube};

@@ -81,7 +81,7 @@ fn a_repaired_configuration_clears_failed() {
     let broken = daemon("a/worker").with(|policy| policy.start_limit.count = 1);
     let mut bench = Bench::with(std::slice::from_ref(&broken));
     bench.ends("a/worker/1", 1);
-    assert_eq!(bench.state("a/worker/1"), "failed: 1 failures within 10m, the last: exit 1");
+    assert_eq!(bench.state("a/worker/1"), "failed: exit 1, and start_limit allows no failure within 10m");
     bench.done();
     let request = bench.apply(&[broken.command("repaired")]);
     assert_eq!(bench.done(), ["spawn a/worker/1"]);

@@ -313,3 +313,10 @@ fn a_shutdown_of_nothing_is_over_at_once() {
     bench.handle(Event::Shutdown);
     assert_eq!(bench.done(), ["finished"]);
 }
+
+#[test]
+fn an_instance_is_small() {
+    let bytes =
+        size_of::<crate::supervisor::core::fleet::Instance>() + size_of::<crate::plan::InstanceSpec>();
+    assert!(bytes <= 512, "{bytes} bytes an instance");
+}
