@@ -285,3 +285,52 @@ fn set_mask(mask: u64) -> u64 {
     }
     old
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::PathBuf;
+
+    use nix::unistd::pipe;
+
+    use super::super::child::{Child, Exit};
+    use super::super::command::{Command, Output};
+    use super::*;
+
+    /// Runs `true` by a way of making processes.
+    fn runs(way: impl FnOnce(&Prepared) -> Result<(i32, OwnedFd), CloneError>) {
+        let command = Command {
+            argv: vec!["true".into()],
+            env: vec![("PATH".into(), "/usr/bin:/bin".into())],
+            directory: PathBuf::from("/"),
+            identity: None,
+            umask: 0o022,
+            nice: None,
+            limits: Vec::new(),
+            die_with_parent: false,
+        };
+        let null = File::options().write(true).open("/dev/null").unwrap();
+        let output = Output { stdout: null.as_fd(), stderr: null.as_fd() };
+        let (status, childs) = pipe().unwrap();
+        let prepared = Prepared::new(&command, output, childs.as_fd()).unwrap();
+        let made = {
+            let _blocked = Blocked::new();
+            way(&prepared)
+        };
+        drop(childs);
+        let (pid, pidfd) = made.unwrap();
+        let mut child = Child::new(pid, pidfd, status, prepared);
+        // The pipe blocks here: until exec closes it.
+        assert_eq!(child.started(), Some(Ok(())));
+        assert_eq!(wait(child.pidfd(), 0).unwrap(), Some(Exit::Code(0)));
+    }
+
+    #[test]
+    fn every_way_leads_to_the_program() {
+        runs(|prepared| clone_patient(prepared, None));
+        runs(clone_older);
+        if HAS_QUICK_WAY {
+            runs(|prepared| clone_quick(prepared, None).unwrap());
+        }
+    }
+}

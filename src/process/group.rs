@@ -64,15 +64,18 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    /// Whether nothing of it runs any more, the leader having ended. `strangers` is to be
-    /// looked up after that.
+    /// Whether nothing of it runs any more. To be asked only once the leader has been seen
+    /// to have ended, with `strangers` looked up after that: what it leaves behind comes to
+    /// us when it ends, and an older look has missed it.
     pub fn is_empty(&self, strangers: &Strangers) -> io::Result<bool> {
         if let Some(cgroup) = self.cgroup
             && cgroup.is_populated()?
         {
             return Ok(false);
         }
-        Ok(self.leader.exit()?.is_some() && !strangers.iter().any(|stranger| self.owns(stranger)))
+        Ok(self.leader.exit()?.is_some()
+            && strangers.is_settled()
+            && !strangers.iter().any(|stranger| self.owns(stranger)))
     }
 
     fn owns(&self, stranger: &Stranger) -> bool {

@@ -48,35 +48,53 @@ impl Stranger {
     }
 }
 
+/// As often is looked again because something had ended meanwhile.
+const LOOKS: usize = 64;
+
 /// The strangers there are at one moment.
 #[derive(Debug, Default)]
-pub struct Strangers(Vec<Stranger>);
+pub struct Strangers {
+    found: Vec<Stranger>,
+    /// There was no end of those that ended; somebody may have been missed.
+    unsettled: bool,
+}
 
 impl Strangers {
     /// Looks for them, and reaps those that have ended. `is_known` says whether a child
     /// was started here: those are never reaped.
     pub fn look(is_known: impl Fn(i32) -> bool) -> io::Result<Self> {
-        let mut found = Vec::new();
-        for pid in children()?.into_iter().filter(|&pid| !is_known(pid)) {
-            if reap(pid)? {
-                continue;
+        let mut strangers = Self::default();
+        for _ in 0..LOOKS {
+            strangers.unsettled = false;
+            strangers.found.clear();
+            for pid in children()?.into_iter().filter(|&pid| !is_known(pid)) {
+                if reap(pid)? {
+                    // Its children have become ours, maybe after the list was read.
+                    strangers.unsettled = true;
+                } else if let Some((group, session)) = group_and_session(pid) {
+                    strangers.found.push(Stranger { pid, group, session, instance: OnceCell::new() });
+                }
             }
-            // Gone from /proc is not possible: nobody else reaps it.
-            if let Some((group, session)) = group_and_session(pid) {
-                found.push(Stranger { pid, group, session, instance: OnceCell::new() });
+            if !strangers.unsettled {
+                break;
             }
         }
-        Ok(Self(found))
+        Ok(strangers)
     }
 
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Stranger> {
-        self.0.iter()
+        self.found.iter()
     }
 
-    /// Whether there is none.
+    /// Whether there is none, and surely so.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty() && self.is_settled()
+    }
+
+    /// Whether nobody can have been missed.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.unsettled
     }
 }
 

@@ -29,10 +29,13 @@ fn strangers() -> Strangers {
 }
 
 /// Kills until nothing is left, as a supervisor does.
-fn kill_all(group: &Group<'_>) {
+fn kill_all(child: &Child, group: &Group<'_>) {
     until("the group is empty", || {
-        group.kill(&strangers()).unwrap();
-        group.is_empty(&strangers()).unwrap().then_some(())
+        // In this order: what the leader leaves comes to us when it ends.
+        let ended = child.exit().unwrap().is_some();
+        let strangers = strangers();
+        group.kill(&strangers).unwrap();
+        (ended && group.is_empty(&strangers).unwrap()).then_some(())
     });
 }
 
@@ -47,6 +50,7 @@ fn a_signal_reaches_the_whole_process_group() {
     let (child, output) = instance("t/signal/1", "sleep 1000 & sleep 1000 & echo up; wait");
     let group = Group::new(&child, "t/signal/1", None);
     group.signal(Signal::TERM).unwrap();
+    until("the leader ends", || child.exit().unwrap());
     until("it is empty", || group.is_empty(&strangers()).unwrap().then_some(()));
     is_gone(&child, output);
 }
@@ -60,7 +64,7 @@ fn those_who_ignore_term_are_killed_with_their_helpers() {
     let group = Group::new(&child, "t/stubborn/1", None);
     group.signal(Signal::TERM).unwrap();
     assert_eq!(child.exit().unwrap(), None);
-    kill_all(&group);
+    kill_all(&child, &group);
     is_gone(&child, output);
 }
 
@@ -71,7 +75,7 @@ fn a_helper_that_outlives_its_leader_keeps_the_group_from_being_empty() {
     assert_eq!(exit, Exit::Code(3));
     let group = Group::new(&child, "t/orphan/1", None);
     assert!(!group.is_empty(&strangers()).unwrap());
-    kill_all(&group);
+    kill_all(&child, &group);
     is_gone(&child, output);
 }
 
@@ -87,7 +91,7 @@ fn who_left_the_session_by_a_double_fork_is_found_by_the_cookie() {
     assert!(!group.is_empty(&strangers()).unwrap());
     let other = Group::new(&child, "t/escaped/2", None);
     assert!(other.is_empty(&strangers()).unwrap(), "it is not another instance's");
-    kill_all(&group);
+    kill_all(&child, &group);
     is_gone(&child, output);
 }
 
@@ -99,7 +103,7 @@ fn a_crowd_that_scatters_is_gone_in_the_end() {
          echo up; wait",
     );
     let group = Group::new(&child, "t/crowd/1", None);
-    kill_all(&group);
+    kill_all(&child, &group);
     is_gone(&child, output);
 }
 
@@ -154,7 +158,7 @@ fn a_control_group_holds_all_of_an_instance() {
     until("the leader ends", || child.exit().unwrap());
     assert!(!group.is_empty(&strangers()).unwrap());
     assert!(cgroup.remove().is_err());
-    kill_all(&group);
+    kill_all(&child, &group);
     is_gone(&child, output);
     // The kernel lets go of the last one a moment after it has ended.
     until("the group is removed", || cgroup.remove().ok());
