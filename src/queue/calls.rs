@@ -98,6 +98,7 @@ impl Client {
         }
         match self.call(&Command::ReserveJob(id)).await? {
             Reply::Reserved(job) => Ok(job),
+            Reply::NotFound => Err(self.not_found(Verb::ReserveJob)),
             other => Err(self.mismatch(Verb::ReserveJob, &other)),
         }
     }
@@ -110,13 +111,14 @@ impl Client {
         self.act(&Command::Delete(id)).await
     }
 
-    /// [`Client::delete`], with a `reserve` sent in the same breath: the next call of
-    /// [`Client::reserve`] brings what that finds.
+    /// Deletes, with a `reserve` sent in the same breath: the next call of
+    /// [`Client::reserve`] brings what that finds. Like [`Client::carry_out`] on the
+    /// connection that is there.
     ///
     /// # Errors
     /// Those of [`Client::delete`]; unless the connection broke, the reserve is under way.
     pub async fn delete_and_reserve(&mut self, id: JobId) -> Result<(), Error> {
-        let connection = self.settle().await?;
+        let Some(connection) = self.open_connection() else { return Err(self.not_found(Verb::Delete)) };
         connection.ask(&Command::Delete(id))?;
         connection.ask(&Command::Reserve)?;
         match self.finish(Verb::Delete, Some(self.options().reply_timeout)).await? {
@@ -261,8 +263,13 @@ impl Client {
         self.carry_out(command).await
     }
 
-    /// The same on the connection that is there, on which no reply may be due.
-    pub(super) async fn carry_out(&mut self, command: &Command<'_>) -> Result<(), Error> {
+    /// A command about a reservation, on the connection that is there and no other: on
+    /// another one its number might be another job's. Right after [`Client::ready`], with
+    /// [`Client::session`] as it was when the job was reserved.
+    ///
+    /// # Errors
+    /// Those of [`Client::delete`] and [`Client::release`].
+    pub async fn carry_out(&mut self, command: &Command<'_>) -> Result<(), Error> {
         let verb = command.verb();
         match self.exchange(command).await? {
             Reply::NotFound => Err(self.not_found(verb)),

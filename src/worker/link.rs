@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::core::{Answer, Ask, Content, Facts};
 use crate::ayl::{Cause, KeySet, Message, Mode, Trust, Untrusted, Verdict, deaths_before};
-use crate::beanstalk::{Delay, Job, JobId};
+use crate::beanstalk::{Command, Delay, Job, JobId};
 use crate::names::{ServerAddress, Tube};
 use crate::queue::{Client, Consumer, Error, Options};
 
@@ -31,8 +31,13 @@ pub(super) enum Order {
 pub(super) enum News {
     /// It is connected.
     Up,
-    /// It is not, for that reason.
-    Down(String),
+    /// It is not.
+    Down {
+        /// Why.
+        reason: String,
+        /// Whether the queue may have heard the open question.
+        heard: bool,
+    },
     /// The answer to the question.
     Answer(Answer),
     /// A message is run although its signature is not accepted.
@@ -58,6 +63,8 @@ pub(super) struct Link {
     /// The job at hand and the server it came from. After a restart of the server its
     /// number may be another job's.
     held: Option<(usize, Job)>,
+    /// The connection it was reserved on. On another one its number may be another job's.
+    session: u64,
 }
 
 /// The loop that owns the link has gone.
@@ -72,7 +79,7 @@ impl Link {
         news: mpsc::Sender<News>,
     ) -> Self {
         let consumer = Consumer::new(&servers, &Options::watching(tube.clone()));
-        Self { consumer, servers, tube, judge, orders, news, held: None }
+        Self { consumer, servers, tube, judge, orders, news, held: None, session: 0 }
     }
 
     /// Until the loop goes.
@@ -105,7 +112,7 @@ impl Link {
                 Ok(()) => return self.tell(News::Up).await,
                 Err(error) if !said => {
                     said = true;
-                    self.tell(News::Down(error.to_string())).await?;
+                    self.tell(News::Down { reason: error.to_string(), heard: false }).await?;
                 }
                 Err(_) => {}
             }
@@ -131,6 +138,17 @@ impl Link {
                     self.consumer.connect().await
                 }
                 Order::Ask(Ask::Reserve) => self.reserve().await?,
+                Order::Ask(Ask::Regain(id)) => match self.regain(id).await {
+                    Ok(found) => {
+                        self.tell(News::Answer(Answer::Found(found))).await?;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                },
+                Order::Ask(_) if !self.is_same_connection().await => {
+                    let reason = "the connection to the queue was lost".to_owned();
+                    return self.tell(News::Down { reason, heard: false }).await;
+                }
                 Order::Ask(Ask::Settle { id, reserve: true, .. }) => {
                     match self.delete_and_reserve(id).await {
                         Ok(found) => {
@@ -151,7 +169,7 @@ impl Link {
             if let Err(error) = result {
                 // Whatever is wrong, a new connection is the way out of it.
                 self.client().map(Client::disconnect).ok();
-                return self.tell(News::Down(error.to_string())).await;
+                return self.tell(News::Down { reason: error.to_string(), heard: true }).await;
             }
         }
     }
@@ -163,11 +181,24 @@ impl Link {
         }
     }
 
+    /// Whether the job at hand is still the one that its number means.
+    async fn is_same_connection(&mut self) -> bool {
+        let session = self.session;
+        match self.client() {
+            Ok(client) => client.ready().await.is_ok() && client.session() == session,
+            Err(_) => false,
+        }
+    }
+
     /// With one server the next reserve travels with the deletion.
     async fn delete_and_reserve(&mut self, id: JobId) -> Result<bool, Error> {
         let alone = self.consumer.servers() == 1;
         let client = self.client()?;
-        found(if alone { client.delete_and_reserve(id).await } else { client.delete(id).await })
+        found(if alone {
+            client.delete_and_reserve(id).await
+        } else {
+            client.carry_out(&Command::Delete(id)).await
+        })
     }
 
     /// Waits for a job, or for an order to give up.
@@ -185,6 +216,7 @@ impl Link {
         match taken {
             Ok((server, job)) => {
                 let (id, body, content) = (job.id, job.body.clone(), self.content(&job).await?);
+                self.session = self.consumer.client(server).map_or(0, |client| client.session());
                 self.held = Some((server, job));
                 self.tell(News::Answer(Answer::Reserved { id, body, content })).await?;
                 Ok(Ok(()))
@@ -209,15 +241,19 @@ impl Link {
 
     async fn answer(&mut self, ask: Ask) -> Result<Answer, Error> {
         Ok(match ask {
-            Ask::Reserve => Answer::Nothing,
+            Ask::Reserve | Ask::Regain(_) => Answer::Nothing,
             Ask::Facts(id) => Answer::Facts(self.facts(id).await?),
-            Ask::Touch(id) => Answer::Found(found(self.client()?.touch(id).await)?),
-            Ask::Regain(id) => Answer::Found(self.regain(id).await?),
-            Ask::Settle { id, verdict, priority, .. } => Answer::Found(found(match verdict {
-                Verdict::Delete(_) => self.client()?.delete(id).await,
-                Verdict::Bury(_) => self.client()?.bury(id, priority).await,
-                Verdict::Release { delay, .. } => self.client()?.release(id, priority, Delay(delay)).await,
-            })?),
+            Ask::Touch(id) => Answer::Found(found(self.client()?.carry_out(&Command::Touch(id)).await)?),
+            Ask::Settle { id, verdict, priority, .. } => {
+                let command = match verdict {
+                    Verdict::Delete(_) => Command::Delete(id),
+                    Verdict::Bury(_) => Command::Bury { job: id, priority },
+                    Verdict::Release { delay, .. } => {
+                        Command::Release { job: id, priority, delay: Delay(delay) }
+                    }
+                };
+                Answer::Found(found(self.client()?.carry_out(&command).await)?)
+            }
         })
     }
 
@@ -243,6 +279,7 @@ impl Link {
             Err(error) => return Err(error),
         };
         if self.held.as_ref().is_some_and(|(_, held)| held.body == job.body) {
+            self.session = self.client()?.session();
             return Ok(true);
         }
         // A server that lost its jobs has given the number to another: that goes back as it was.

@@ -124,7 +124,7 @@ async fn run(options: Options, mut terminations: mpsc::Receiver<()>) -> io::Resu
 
 impl Worker {
     async fn wait(&mut self, news: &mut mpsc::Receiver<News>, terminations: &mut mpsc::Receiver<()>) -> Wake {
-        let deadline = self.core.next_deadline().map(|at| self.began + at);
+        let deadline = self.core.next_deadline().and_then(|at| self.began.checked_add(at));
         let deadline = async move {
             match deadline {
                 Some(at) => sleep_until(at.into()).await,
@@ -155,9 +155,9 @@ impl Worker {
                 self.journal.queue_up();
                 self.tell(Event::QueueUp).await;
             }
-            Wake::News(News::Down(reason)) => {
+            Wake::News(News::Down { reason, heard }) => {
                 self.journal.queue_down(&reason);
-                self.tell(Event::QueueDown).await;
+                self.tell(Event::QueueDown { heard }).await;
             }
             Wake::News(News::Answer(answer)) => self.tell(Event::Answer(answer)).await,
             Wake::News(News::Untrusted(id, reason)) => self.journal.untrusted(id, &reason),

@@ -13,7 +13,10 @@ pub enum Event {
     /// The queue is connected and watches the tube.
     QueueUp,
     /// The connection is gone, and with it the question that was open.
-    QueueDown,
+    QueueDown {
+        /// Whether the queue may have heard that question.
+        heard: bool,
+    },
     /// The answer to the open [`Ask`].
     Answer(Answer),
     /// The executor has booted the application.

@@ -135,7 +135,7 @@ impl Core {
     pub fn handle(&mut self, event: Event, now: Duration, out: &mut Vec<Action>) {
         match event {
             Event::QueueUp => self.queue = Queue::Up,
-            Event::QueueDown => self.disconnected(),
+            Event::QueueDown { heard } => self.disconnected(heard),
             Event::Answer(answer) => self.answered(answer, now, out),
             Event::Booted => self.booted(now),
             Event::BootFailed(reason) => {
@@ -177,11 +177,14 @@ impl Core {
         matches!(self.job, Some(Job { progress: Progress::Running { .. }, .. }))
     }
 
-    fn disconnected(&mut self) {
+    fn disconnected(&mut self, heard: bool) {
         self.queue = Queue::Down;
         self.asked = None;
         if let Some(job) = &mut self.job {
             job.hold = Hold::Unsure;
+            if let Progress::Judged { told, .. } = &mut job.progress {
+                *told &= heard;
+            }
         }
     }
 

@@ -270,7 +270,7 @@ fn the_job_that_exits_is_deleted_and_ends_the_worker_with_its_status() {
 #[test]
 fn a_job_whose_connection_broke_is_asked_for_again_and_goes_on() {
     let mut play = Play::running(settings(), None);
-    assert_eq!(play.tell(Event::QueueDown), []);
+    assert_eq!(play.tell(Event::QueueDown { heard: true }), []);
     assert_eq!(play.tell(Event::QueueUp), [Action::Ask(Ask::Regain(ID))]);
     assert_eq!(play.answer(Answer::Found(true)), []);
     play.ran(Outcome::Returned);
@@ -280,7 +280,7 @@ fn a_job_whose_connection_broke_is_asked_for_again_and_goes_on() {
 #[test]
 fn a_job_that_another_worker_has_is_not_run_beside_it() {
     let mut play = Play::running(settings(), None);
-    play.tell(Event::QueueDown);
+    play.tell(Event::QueueDown { heard: true });
     play.tell(Event::QueueUp);
     assert_eq!(play.answer(Answer::Found(false)), [Action::Lost(ID), Action::KillExecutor]);
     let said = play.died();
@@ -298,7 +298,7 @@ fn a_touch_that_finds_the_reservation_gone_asks_for_the_job_again() {
 fn a_deletion_whose_answer_was_lost_is_not_taken_for_a_lost_job() {
     let mut play = Play::running(settings(), None);
     play.ran(Outcome::Returned);
-    play.tell(Event::QueueDown);
+    play.tell(Event::QueueDown { heard: true });
     play.tell(Event::QueueUp);
     let said = play.answer(Answer::Found(false)).to_vec();
     let done = Action::Settled { id: ID, verdict: Verdict::Delete(Cause::Done), failure: None, death: None };
@@ -306,9 +306,18 @@ fn a_deletion_whose_answer_was_lost_is_not_taken_for_a_lost_job() {
 }
 
 #[test]
+fn a_deletion_that_was_never_sent_is_no_deletion() {
+    let mut play = Play::running(settings(), None);
+    play.ran(Outcome::Returned);
+    play.tell(Event::QueueDown { heard: false });
+    play.tell(Event::QueueUp);
+    assert_eq!(play.answer(Answer::Found(false))[0], Action::Lost(ID));
+}
+
+#[test]
 fn a_queue_that_is_away_costs_nothing_but_time() {
     let mut play = Play::idle(settings());
-    assert_eq!(play.tell(Event::QueueDown), [Action::Show(Doing::NoQueue)]);
+    assert_eq!(play.tell(Event::QueueDown { heard: true }), [Action::Show(Doing::NoQueue)]);
     assert_eq!(play.tell(Event::QueueUp), [Action::Ask(Ask::Reserve), Action::Show(Doing::Idle)]);
 }
 

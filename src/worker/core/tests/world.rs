@@ -274,7 +274,7 @@ impl World {
             self.worker_runs(w);
             if faults && self.workers[w].connected && self.dice.one_in(300) {
                 self.disconnect(w);
-                self.tell(w, Event::QueueDown);
+                self.tell(w, Event::QueueDown { heard: true });
             }
             if faults && self.dice.one_in(2000) {
                 // SIGSTOP for longer than a reservation lasts; its executor goes on.

@@ -1,0 +1,135 @@
+//! What may go away, goes away.
+
+use std::fs;
+
+use crate::beanstalkd::Beanstalkd;
+use crate::scene::{Scene, exists, kill, until};
+
+#[test]
+fn a_queue_that_is_away_is_waited_for() {
+    let mut scene = Scene::new();
+    let mut worker = scene.worker();
+    let first = scene.put("bury", "Ledger.write('before')");
+    scene.until_state(first, None);
+    scene.server.kill();
+    worker.until_log("trying again until it is there");
+    scene.server.restart();
+    let second = scene.put("bury", "Ledger.write('after')");
+    scene.until_state(second, None);
+    assert_eq!(scene.ledger(), ["before", "after"]);
+    assert!(worker.is_running());
+}
+
+#[test]
+fn a_queue_that_is_not_there_yet_is_waited_for_and_nothing_boots_meanwhile() {
+    let mut scene = Scene::new();
+    scene.server.kill();
+    let mut worker = scene.worker();
+    worker.until_log("cannot reach beanstalkd");
+    assert!(!worker.log().contains("has booted"));
+    scene.server.restart();
+    let id = scene.put("bury", "Ledger.write('run')");
+    scene.until_state(id, None);
+    assert!(worker.is_running());
+}
+
+#[test]
+fn a_job_that_ends_while_the_queue_is_away_is_deleted_when_it_is_back() {
+    let mut scene = Scene::new();
+    let gate = scene.path("gate");
+    let code = format!("Ledger.write('begin'); sleep 0.01 until File.exist?({gate:?}); Ledger.write('end')");
+    let id = scene.put("bury", &code);
+    let _worker = scene.worker();
+    scene.until_ledger(1);
+    scene.server.kill();
+    fs::write(&gate, "").unwrap();
+    scene.until_ledger(2);
+    scene.server.restart();
+    scene.until_state(id, None);
+    assert_eq!(scene.ledger(), ["begin", "end"]);
+}
+
+#[test]
+fn a_queue_that_has_forgotten_everything_does_not_get_another_job_deleted() {
+    let mut scene = Scene::with(Beanstalkd::start());
+    let gate = scene.path("gate");
+    let code = format!("Ledger.write('begin'); sleep 0.01 until File.exist?({gate:?})");
+    let id = scene.put("bury", &code);
+    let worker = scene.worker();
+    scene.until_ledger(1);
+    scene.server.kill();
+    scene.server.restart();
+    // The same number, another job; on another tube, so that nobody takes it.
+    let other = scene.ask("use other\r\nput 0 0 60 5\r\nother\r\n");
+    assert!(other.contains(&format!("INSERTED {id}")), "{other}");
+    fs::write(&gate, "").unwrap();
+    worker.until_log("no longer this worker's");
+    assert_eq!(scene.job(id, "tube").as_deref(), Some("other"));
+}
+
+#[test]
+fn an_application_that_does_not_boot_ends_the_worker_with_its_error_and_backtrace() {
+    let scene = Scene::new();
+    fs::write(scene.path("config/environment.rb"), "require 'no/such/library'\n").unwrap();
+    let id = scene.put("bury", "1");
+    let mut worker = scene.worker();
+    assert_eq!(worker.ended().code(), Some(1));
+    let log = worker.log();
+    assert!(
+        log.contains("the application does not boot: LoadError: cannot load such file -- no/such/library"),
+        "{log}"
+    );
+    assert!(log.contains("config/environment.rb:1"), "{log}");
+    assert_eq!(scene.state(id).as_deref(), Some("ready"));
+}
+
+#[test]
+fn a_worker_that_is_killed_takes_its_executor_with_it_and_the_job_runs_elsewhere() {
+    let scene = Scene::new();
+    let id = scene.put("bury", "Ledger.write($$); sleep 1000 if Ledger.respond_to?(:write) && File.readlines(File.join(Dir.pwd, 'ledger')).size == 1");
+    let first = scene.worker();
+    scene.until_ledger(1);
+    let executor = first.executor();
+    kill(first.pid(), "KILL");
+    until("the executor is gone", || !exists(executor) || !is_alive(executor));
+    let _second = scene.worker();
+    scene.until_state(id, None);
+    assert_eq!(scene.ledger().len(), 2);
+}
+
+/// Alive and no zombie.
+fn is_alive(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[test]
+fn a_worker_that_slept_through_its_reservation_does_not_run_the_job_beside_another() {
+    let scene = Scene::new();
+    let code = "Ledger.write(\"begin #{$$}\"); sleep 3; Ledger.write(\"end #{$$}\")";
+    let id = scene.put_body(&crate::scene::message("bury", code), 1);
+    let first = scene.worker();
+    scene.until_ledger(1);
+    let executor = first.executor();
+    kill(first.pid(), "STOP");
+    kill(executor, "STOP");
+    let _second = scene.worker();
+    scene.until_ledger(2);
+    kill(first.pid(), "CONT");
+    first.until_log("no longer this worker's");
+    until("its executor is killed", || !exists(executor) || !is_alive(executor));
+    scene.until_state(id, None);
+    let ledger = scene.ledger();
+    assert_eq!(ledger.iter().filter(|line| line.starts_with("end")).count(), 1, "{ledger:?}");
+}
+
+#[test]
+fn an_executor_that_dies_idle_is_replaced() {
+    let scene = Scene::new();
+    let worker = scene.worker();
+    worker.until_log("has booted");
+    let first = worker.executor();
+    kill(first, "KILL");
+    until("there is another", || worker.executor() != first);
+    let id = scene.put("bury", "Ledger.write('run')");
+    scene.until_state(id, None);
+}

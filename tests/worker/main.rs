@@ -1,0 +1,11 @@
+//! `ayl_worker` against the real beanstalkd, with real Ruby, Python and commands.
+
+#[path = "../support/beanstalkd.rs"]
+mod beanstalkd;
+mod scene;
+
+mod command_line;
+mod faults;
+mod outcomes;
+mod runtimes;
+mod stopping;

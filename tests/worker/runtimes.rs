@@ -1,0 +1,34 @@
+//! Python, and a command for each job.
+
+use crate::scene::{Scene, message};
+
+#[test]
+fn a_command_gets_the_body_and_its_exit_code_is_the_outcome() {
+    let scene = Scene::new();
+    let script = "body=$(cat); echo \"$body\" >>ledger; case $body in *ok*) exit 0;; *later*) exit 75;; *never*) exit 76;; esac; exit 1";
+    let ok = scene.put("bury", "ok");
+    let later = scene.put("decay", "later");
+    let never = scene.put("delete", "never");
+    let failed = scene.put("bury", "failed");
+    let worker = scene.spawn(scene.command().args(["--runtime", "exec", "--", "sh", "-c", script]));
+    scene.until_state(ok, None);
+    scene.until_state(never, Some("buried"));
+    scene.until_state(failed, Some("buried"));
+    worker.until_log("the command exited with status 1");
+    assert_eq!(scene.ledger()[0], message("bury", "ok"));
+    assert!(scene.state(later).is_some());
+}
+
+#[test]
+fn what_a_job_prints_goes_to_the_log_and_what_it_reads_is_nothing() {
+    let scene = Scene::new();
+    let code =
+        "puts 'printed'; $stderr.puts 'complained'; system('echo child'); Ledger.write($stdin.read.inspect)";
+    let id = scene.put("bury", code);
+    let worker = scene.worker();
+    scene.until_state(id, None);
+    for text in ["printed", "complained", "child"] {
+        worker.until_log(text);
+    }
+    assert_eq!(scene.ledger(), ["\"\""]);
+}
