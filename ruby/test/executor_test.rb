@@ -256,6 +256,15 @@ class ExecutorTest < Minitest::Test
     assert_includes executor.printed, "Job deleted. KeyError gone\nDied. Ayl::JobError X: y\nburied A.b\n"
   end
 
+  def test_an_application_with_a_gemfile_runs_under_bundler
+    write("Gemfile", "gem 'ayl', path: '#{ROOT}/ruby'\n")
+    write("app.rb", "Bundler.require\n")
+    environment = { "BUNDLE_GEMFILE" => File.join(folder, "Gemfile") }
+    @executor = ExecutorDriver.start(File.join(folder, "log"), command: ["bundle", "exec", *ExecutorDriver::RUBY], env: environment)
+    assert_equal "ready", executor.boot(folder)["type"]
+    assert_equal "ok", executor.run("raise unless 3.ayl_send(:+, 4) == 7")["type"]
+  end
+
   def test_the_example_of_the_documentation_is_an_executor
     code = File.read(File.join(ROOT, "docs/executor.md"))[/```perl\n(.*?)```/m, 1]
     script = write("executor.pl", code)

@@ -7,7 +7,7 @@ module ActiveJob
     # `config.active_job.queue_adapter = :ayl`. What is put is the job's class and arguments, as ActiveJob
     # serialises them, in the form that docs/messages.md gives: an old worker runs it too.
     #
-    # A job's class may say how its jobs are put: `def self.ayl_options = {failed_job_handler: "bury"}`.
+    # A job's class may say how its jobs are put: `def self.ayl_options; {failed_job_handler: "bury"}; end`.
     class AylAdapter
       def enqueue(job)
         submit(job, 0)
