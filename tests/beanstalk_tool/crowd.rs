@@ -1,7 +1,6 @@
 //! Many jobs: put, kicked, listed, moved, deleted.
 //!
-//! A hundred thousand in every run; `AYL_CROWD=1000000` makes it a million, which a release
-//! build does in half a minute.
+//! A hundred thousand in every run; `AYL_CROWD=1000000` makes it a million.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;

@@ -89,6 +89,10 @@ enum Command {
     /// Every tube there is
     ListTubes,
     /// Every job of the tube, oldest first
+    ///
+    /// The protocol has no command for it: ids are looked up from the newest downwards until as
+    /// many jobs are found as the tube has, which takes long where very old jobs are left. To learn
+    /// the newest id a job is put on the tube ayl_beanstalk.probe and deleted at once.
     ListJobs(list::ListJobs),
     /// The tubes as they fill and empty, live
     Top,
@@ -115,8 +119,16 @@ enum Command {
     /// Show the next ready job of the tube and delete it
     EatJob,
     /// Show every job of the tube and delete it
+    ///
+    /// A job is deleted only once its line has been written out. Ctrl-C, or an output that
+    /// closes, ends it between two jobs: each is on the queue or on the output.
     EatAllJobs(eat::EatAllJobs),
     /// Move every job of the tube to another one
+    ///
+    /// Priority and time to run are kept, of a delayed job what is left of its delay, and a buried
+    /// one is buried; ids are new. A job is deleted only once its copy is there: Ctrl-C ends it
+    /// between two jobs, and a crash can leave up to 500 jobs on both tubes, but loses none. A
+    /// signed message names its tube, so a worker that requires signatures refuses it on another.
     MoveJobs(relocate::MoveJobs),
     /// Let nobody take jobs from the tube
     Pause(kick::Pause),
