@@ -92,7 +92,7 @@ enum Command {
     ///
     /// The protocol has no command for it: ids are looked up from the newest downwards until as
     /// many jobs are found as the tube has, which takes long where very old jobs are left. To learn
-    /// the newest id a job is put on the tube ayl_beanstalk.probe and deleted at once.
+    /// the newest id a job is put on the tube `ayl_beanstalk.probe` and deleted at once.
     ListJobs(list::ListJobs),
     /// The tubes as they fill and empty, live
     Top,
