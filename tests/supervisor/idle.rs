@@ -50,8 +50,12 @@ fn systemd_is_told_when_it_is_ready_and_when_it_stops() {
     assert_eq!(heard(), "READY=1\nSTATUS=1 ready\n");
     // What it was told is not what its daemons are.
     let pid = supervisor.pid("a/s/1");
-    let environ = fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
-    assert!(environ.contains("NOTIFY_SOCKET=") && !environ.contains(site.join("notify").to_str().unwrap()));
+    // The kernel shows it a moment after the program has begun.
+    let environ = until("its environment", || {
+        let environ = fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+        environ.contains("NOTIFY_SOCKET=").then_some(environ)
+    });
+    assert!(!environ.contains(site.join("notify").to_str().unwrap()), "{environ}");
     supervisor.signal(libc::SIGTERM);
     next = heard();
     assert!(next.starts_with("STOPPING=1\n"), "{next}");

@@ -93,3 +93,33 @@ fn a_stranger_s_end_is_seen_to() {
         (children.split_whitespace().count() == 1).then_some(())
     });
 }
+
+#[test]
+fn one_is_ready_when_its_port_its_file_its_command_or_its_own_word_says_so() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let site = Site::with_daemons(&format!(
+        "tcp: {{command: [sleep, infinity], ready: {{tcp: {port}}}}}\n\
+         file: {{command: [sleep, infinity], ready: {{file: '{{path}}/up'}}}}\n\
+         exec: {{command: [sleep, infinity], ready: {{exec: [test, -e, '{{path}}/up']}}}}\n\
+         notify: {{command: [sh, -c, 'while ! test -e up; do sleep 0.01; done; systemd-notify --ready --status=hello; exec sleep infinity'], ready: notify}}\n\
+         delay: {{command: [sleep, infinity], ready: {{delay: 10ms}}}}"
+    ));
+    let supervisor = site.start();
+    supervisor.wait_for("a/delay/1", "ready");
+    until("the reason", || {
+        let reason = supervisor.instance("a/tcp/1")["reason"].as_str().unwrap_or_default().to_owned();
+        reason.contains(&format!("nothing listens on port {port}")).then_some(())
+    });
+    for daemon in ["tcp", "file", "exec", "notify"] {
+        assert_eq!(supervisor.instance(&format!("a/{daemon}/1"))["state"], "starting", "{daemon}");
+    }
+    std::fs::write(site.join("up"), "").unwrap();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    for daemon in ["tcp", "file", "exec", "notify"] {
+        supervisor.wait_for(&format!("a/{daemon}/1"), "ready");
+    }
+    assert_eq!(supervisor.instance("a/notify/1")["status"], "hello");
+    drop(listener);
+}

@@ -58,3 +58,16 @@ fn a_file_that_is_not_watched_is_applied_by_reload() {
     assert_eq!(last(&supervisor.ask(&json!({"request": "reload"})))["reply"], "done");
     supervisor.wait_for("a/s/2", "ready");
 }
+
+#[test]
+fn a_deploy_is_seen_while_the_file_is_not_valid() {
+    let site = Site::new(
+        "defaults: {user: {me}}\napplications:\n  a:\n    path: {dir}/x\n    daemons:\n      s: {command: [sleep, infinity]}\n",
+    );
+    let supervisor = site.start();
+    assert_eq!(supervisor.instance("a/s/1")["state"], "waiting");
+    site.configure("applications: [\n");
+    until("it is journaled", || site.log().contains("the configuration is not applied").then_some(()));
+    fs::create_dir(site.join("x")).unwrap();
+    supervisor.wait_for("a/s/1", "ready");
+}

@@ -188,7 +188,10 @@ impl Driver {
         let wanted = configuration.expand(&applied.config);
         if applied.config.watch && wanted != applied.wanted {
             tracing::info!("what is deployed has changed");
-            self.reload(None, watcher);
+            // With the configuration that is in use, even if what its file holds by now is not valid.
+            let next = Next { config: applied.config.clone(), wanted, warnings: Vec::new() };
+            self.reloading();
+            self.apply(next, None);
         }
     }
 

@@ -188,7 +188,7 @@ impl Driver {
     /// Begins to check whether a process is ready.
     pub(super) fn check(&mut self, run: Run, spec: &Arc<InstanceSpec>) {
         let answers = self.spawner.checks.clone();
-        let answer = move |news| async move {
+        let answer = async move |news| {
             // The supervisor ends with its receiver.
             let _ = answers.send((run, news)).await;
         };
@@ -197,6 +197,10 @@ impl Driver {
             Ready::Tcp(port) => {
                 let port = *port;
                 tokio::spawn(async move {
+                    if !readiness::tcp(port).await {
+                        let reason = format!("nothing listens on port {port}").into();
+                        answer(ProcessEvent::NotReady { reason }).await;
+                    }
                     readiness::until(|| readiness::tcp(port)).await;
                     answer(ProcessEvent::Ready).await;
                 })
@@ -206,6 +210,10 @@ impl Driver {
                 tokio::spawn(async move {
                     let news = match path {
                         Ok(path) => {
+                            if !readiness::file(path.as_ref()) {
+                                let reason = format!("there is no {path}").into();
+                                answer(ProcessEvent::NotReady { reason }).await;
+                            }
                             readiness::until(|| std::future::ready(readiness::file(path.as_ref()))).await;
                             ProcessEvent::Ready
                         }
