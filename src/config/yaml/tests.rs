@@ -1,3 +1,5 @@
+//! The tree of a text, and the places in it.
+
 use super::*;
 
 /// The tree in short, and what is wrong with the text.

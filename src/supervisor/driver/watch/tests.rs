@@ -1,3 +1,5 @@
+//! Real directories, real changes.
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
