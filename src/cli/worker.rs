@@ -24,18 +24,18 @@ struct Arguments {
     /// The application's folder
     #[arg(short = 'a', long, value_name = "PATH")]
     path: Option<PathBuf>,
-    /// It is a Rails application
+    /// It is a Rails application [default: whether it has `config/application.rb` and `bin/rails`, unless there is `-c`]
     #[arg(short, long)]
     rails: bool,
     /// The environment it runs in
-    #[arg(short, long, value_name = "ENV", default_value = "production")]
+    #[arg(short, long, value_name = "ENV", env = "RAILS_ENV", default_value = "production")]
     environment: String,
     /// The tube; an application that chooses one itself has its way [default: `AYL_TUBE`, else `default`]
     #[arg(short, long)]
     tube: Option<Tube>,
-    /// What to load, relative to the application's folder
-    #[arg(short = 'c', long, value_name = "REQUIRE", default_value = "config/environment")]
-    require: String,
+    /// What to load, relative to the application's folder [default: `config/environment`]
+    #[arg(short = 'c', long, value_name = "REQUIRE")]
+    require: Option<String>,
     /// The worker's name, for status and process titles [default: `AYL_INSTANCE`]
     #[arg(short, long, value_name = "NAME", env = "AYL_INSTANCE", hide_env = true)]
     name: Option<String>,
@@ -75,12 +75,21 @@ struct Arguments {
     /// Print the manual page and leave
     #[arg(long, hide = true)]
     man: bool,
-    /// Be an executor that runs the command for each job
-    #[arg(long, hide = true)]
-    exec_executor: bool,
+    /// Be something else
+    #[arg(long, hide = true, value_enum)]
+    be: Option<Role>,
     /// With `--runtime exec`: the command that runs a job, which finds the body on its standard input
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<String>,
+}
+
+/// What the program can be beside a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    /// An executor that runs the command for each job.
+    Executor,
+    /// The preloader of the application, on the socket `AYL_PRELOADER`.
+    Preloader,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -117,11 +126,16 @@ fn run(arguments: Arguments) -> Result<u8, Failed> {
         page.render(&mut std::io::stdout()).map_err(|error| (Exit::Io, format!("ayl_worker: {error}")))?;
         return Ok(0);
     }
-    if arguments.exec_executor {
+    if arguments.be == Some(Role::Executor) {
         return Ok(crate::worker::exec_executor(&arguments.command));
     }
     let pid_path = arguments.pid_path.clone();
+    let role = arguments.be;
     let options = options(arguments)?;
+    if role == Some(Role::Preloader) {
+        let error = options.launch.exec_preloader();
+        return Err((Exit::Io, format!("ayl_worker: cannot run the preloader: {error}")));
+    }
     // Under a supervisor each line has the instance's name already.
     let name = if std::env::var_os("NOTIFY_SOCKET").is_some() { "" } else { "ayl_worker" };
     let events =
@@ -182,12 +196,14 @@ fn options(arguments: Arguments) -> Result<Options, Failed> {
         max_memory: arguments.max_memory,
         max_age: arguments.max_age.map(jittered),
     };
+    let is_rails = || ["config/application.rb", "bin/rails"].iter().all(|file| path.join(file).is_file());
+    let rails = arguments.rails || (arguments.require.is_none() && is_rails());
     Ok(Options {
         launch: Launch {
             runtime: arguments.runtime,
             path,
-            require: arguments.require,
-            rails: arguments.rails,
+            require: arguments.require.unwrap_or_else(|| "config/environment".to_owned()),
+            rails,
             environment: Some(arguments.environment),
             tube,
             application: environment("AYL_APP"),

@@ -191,8 +191,11 @@ pub enum Fault {
     #[error("is a setting of ayl_worker, which is not run because there is a command")]
     NotAyl,
     /// Executors that are no forks.
-    #[error("the runtime exec cannot be preloaded")]
-    PreloadExec,
+    #[error("only the runtime ruby can be preloaded")]
+    PreloadOther,
+    /// A setting that means nothing to a command.
+    #[error("is nothing that the runtime exec could load")]
+    RequireExec,
     /// Two schedulers would put every job twice.
     #[error("a scheduler runs once, found {0}")]
     OneScheduler(String),

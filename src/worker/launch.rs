@@ -1,5 +1,7 @@
 //! What an executor is made of: which interpreter, which application.
 
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,16 +54,8 @@ impl Launch {
     pub fn command(&self) -> Command {
         let mut command = match self.runtime {
             Runtime::Ruby => {
-                let script = library("ruby/lib/ayl/executor.rb");
-                // The application's own gems, and no others.
-                let mut command = if self.path.join("Gemfile").is_file() {
-                    let mut bundle = Command::new("bundle");
-                    bundle.args(["exec", "ruby"]);
-                    bundle
-                } else {
-                    Command::new("ruby")
-                };
-                command.arg(script);
+                let mut command = self.ruby();
+                command.arg(library("ruby/lib/ayl/executor.rb"));
                 command
             }
             Runtime::Python => {
@@ -72,7 +66,7 @@ impl Launch {
             Runtime::Exec => {
                 let own = std::env::current_exe().unwrap_or_else(|_| "ayl_worker".into());
                 let mut command = Command::new(own);
-                command.arg("--exec-executor").arg("--").args(&self.command);
+                command.args(["--be", "executor", "--"]).args(&self.command);
                 command
             }
         };
@@ -82,6 +76,34 @@ impl Launch {
             command.env_remove(variable);
         }
         command
+    }
+
+    /// Ruby with the application's own gems, and no others.
+    fn ruby(&self) -> Command {
+        if self.path.join("Gemfile").is_file() {
+            let mut bundle = Command::new("bundle");
+            bundle.args(["exec", "ruby"]);
+            bundle
+        } else {
+            Command::new("ruby")
+        }
+    }
+
+    /// Becomes the application's preloader. Returns only with the reason why it cannot.
+    pub fn exec_preloader(&self) -> io::Error {
+        let mut command = self.ruby();
+        command.arg(library("ruby/lib/ayl/preloader.rb")).arg("-a").arg(&self.path);
+        command.args(["-t", self.tube.as_str(), "-c", &self.require]);
+        if self.rails {
+            command.arg("-r");
+        }
+        if let Some(environment) = &self.environment {
+            command.args(["-e", environment]);
+        }
+        // What is forked from it belongs to the workers, not to the instance that it is itself;
+        // a supervisor would end it with the preloader.
+        command.env_remove("AYL_INSTANCE");
+        command.current_dir(&self.path).stdin(Stdio::null()).exec()
     }
 
     /// The first thing an executor hears.

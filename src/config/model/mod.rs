@@ -125,6 +125,10 @@ pub enum Worker {
     Ayl {
         /// `runtime`: what runs the application's code.
         runtime: Runtime,
+        /// `command`, with the runtime exec: what is started for each job.
+        job: Option<Command>,
+        /// `require`: what is loaded of the application; `None`: `config/environment`.
+        require: Option<PathBuf>,
         /// `preload`: whether executors are forked from a preloader.
         preload: bool,
         /// `max_jobs`: recycled after that many; `None`: never.

@@ -53,6 +53,7 @@ pub(in crate::config) struct WorkersLayer {
     pub(in crate::config) settings: Layer,
     pub(in crate::config) drain: Drain,
     pub(in crate::config) runtime: Option<(Runtime, Place)>,
+    pub(in crate::config) require: Option<(PathBuf, Place)>,
     pub(in crate::config) preload: Option<(bool, Place)>,
     pub(in crate::config) max_jobs: Option<(u64, Place)>,
     pub(in crate::config) max_memory: Option<(u64, Place)>,
@@ -73,6 +74,7 @@ impl WorkersLayer {
     pub(in crate::config) fn of_ayl_worker(&self) -> impl Iterator<Item = (&'static str, Place)> {
         [
             ("runtime", self.runtime.map(|(_, place)| place)),
+            ("require", self.require.as_ref().map(|(_, place)| *place)),
             ("preload", self.preload.map(|(_, place)| place)),
             ("max_jobs", self.max_jobs.map(|(_, place)| place)),
             ("max_memory", self.max_memory.map(|(_, place)| place)),
@@ -119,6 +121,7 @@ pub(super) const WORKERS: &[Key<WorkersLayer>] = &[
             w.runtime = r.word(n, &words, "ruby, python or exec").map(|value| (value, n.place));
         },
     },
+    Key { name: "require", read: |w, r, n| w.require = r.path(n).map(|value| (value, n.place)) },
     Key { name: "preload", read: |w, r, n| w.preload = r.boolean(n).map(|value| (value, n.place)) },
     Key {
         name: "max_jobs",

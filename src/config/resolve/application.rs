@@ -157,7 +157,9 @@ impl<'r> Resolver<'r, '_> {
         wanted: &mut Vec<Wanted<'r>>,
     ) {
         let (Some(worker), Some(preloader)) = (fixed("worker"), fixed("preloader")) else { return };
-        let own = !command(&self.layers(&workers.settings)).is_absent();
+        let layers = self.layers(&workers.settings);
+        let runtime = workers.runtime.map_or(Runtime::Ruby, |(runtime, _)| runtime);
+        let own = runtime != Runtime::Exec && !command(&layers).is_absent();
         let preload = workers.preload.is_some_and(|(preload, _)| preload);
         let kind = if own {
             for (name, place) in workers.of_ayl_worker() {
@@ -165,14 +167,28 @@ impl<'r> Resolver<'r, '_> {
             }
             Worker::Own
         } else {
-            let runtime = workers.runtime.map_or(Runtime::Ruby, |(runtime, _)| runtime);
             if let Some((true, place)) = workers.preload
+                && runtime != Runtime::Ruby
+            {
+                reader.at("preload", |reader| reader.error(place, Fault::PreloadOther));
+            }
+            let job = match command(&layers) {
+                Given::Is(command) if runtime == Runtime::Exec => Some(Arc::clone(command)),
+                Given::Absent if runtime == Runtime::Exec => {
+                    reader.error(place, Fault::NoCommand);
+                    None
+                }
+                _ => None,
+            };
+            if let Some((_, place)) = &workers.require
                 && runtime == Runtime::Exec
             {
-                reader.at("preload", |reader| reader.error(place, Fault::PreloadExec));
+                reader.at("require", |reader| reader.error(*place, Fault::RequireExec));
             }
             Worker::Ayl {
                 runtime,
+                job,
+                require: workers.require.as_ref().map(|(value, _)| value.clone()),
                 preload,
                 max_jobs: workers.max_jobs.map(|(value, _)| value),
                 max_memory: workers.max_memory.map(|(value, _)| value),
@@ -189,7 +205,7 @@ impl<'r> Resolver<'r, '_> {
                 place,
                 kind: Kind::Preloader,
                 count: 1,
-                command: Some(programs::preloader(&program_dir)),
+                command: Some(programs::preloader(&program_dir, &kind)),
                 layer: &workers.settings,
             });
         }
@@ -284,7 +300,8 @@ impl<'r> Resolver<'r, '_> {
         let mut after: Vec<DaemonName> =
             waits.get(&wanted.name).into_iter().flatten().map(|(name, _)| name.clone()).collect();
         after.sort();
-        let own = Own { command: wanted.command, ready, after };
+        let preloader = wanted.kind == Kind::Preloader;
+        let own = Own { command: wanted.command, ready, after, preloader };
         let process = match self.shared.process(&layers, &own) {
             Ok(process) => process,
             Err(NoProcess::Said) => return None,

@@ -6,7 +6,7 @@ use super::intern::Interner;
 use crate::config::host::{Host, Privilege};
 use crate::config::read::{Given, Layer, Switch};
 use crate::config::{
-    Account, Command, Environment, Limits, LogTarget, Policy, Process, Ready, Template, defaults,
+    Account, Command, Environment, Kill, Limits, LogTarget, Policy, Process, Ready, Template, defaults,
 };
 use crate::names::DaemonName;
 
@@ -31,6 +31,10 @@ pub(super) struct Own {
     pub(super) ready: Ready,
     /// Resolved by `after`.
     pub(super) after: Vec<DaemonName>,
+    /// Whether it is a preloader. Its settings are its workers', except where it is not like
+    /// them: it says itself that it is ready, knows no watchdog, and what was forked from it
+    /// works on when it is stopped.
+    pub(super) preloader: bool,
 }
 
 /// Why there is no process.
@@ -88,7 +92,7 @@ impl<'a> Shared<'a> {
             env_file: nearest(layers, |l| l.env_file.clone()).and_then(Switch::on),
             nice: nearest(layers, |l| l.nice).unwrap_or(0),
             limits: self.limits.share(limits),
-            watchdog: nearest(layers, |l| l.watchdog.clone()).and_then(Switch::on),
+            watchdog: nearest(layers, |l| l.watchdog.clone()).and_then(Switch::on).filter(|_| !own.preloader),
             log: nearest(layers, |l| l.log.as_ref().map(|(log, _)| log.clone()))
                 .unwrap_or(LogTarget::Journal),
         }))
@@ -99,12 +103,16 @@ impl<'a> Shared<'a> {
             restart: nearest(layers, |l| l.restart).unwrap_or(defaults::RESTART),
             backoff: nearest(layers, |l| l.backoff).unwrap_or(defaults::BACKOFF),
             start_limit: nearest(layers, |l| l.start_limit).unwrap_or(defaults::START_LIMIT),
-            ready: nearest(layers, |l| l.ready.clone()).unwrap_or(own.ready),
+            ready: nearest(layers, |l| l.ready.clone()).filter(|_| !own.preloader).unwrap_or(own.ready),
             ready_timeout: nearest(layers, |l| l.ready_timeout).unwrap_or(defaults::READY_TIMEOUT),
             after: own.after,
             stop_signal: nearest(layers, |l| l.stop_signal).unwrap_or(defaults::STOP_SIGNAL),
             stop_timeout: nearest(layers, |l| l.stop_timeout).unwrap_or(defaults::STOP_TIMEOUT),
-            kill: nearest(layers, |l| l.kill).unwrap_or(defaults::KILL),
+            kill: if own.preloader {
+                Kill::Process
+            } else {
+                nearest(layers, |l| l.kill).unwrap_or(defaults::KILL)
+            },
         })
     }
 

@@ -21,10 +21,11 @@ fn word(text: &str) -> Template {
 /// out.
 pub(super) fn worker(program_dir: &Path, settings: &Worker) -> Command {
     let mut command = begin(program_dir, "ayl_worker");
-    let Worker::Ayl { runtime, preload, max_jobs, max_memory, max_age, max_runtime, signing } = settings
+    let Worker::Ayl { runtime, job, max_jobs, max_memory, max_age, max_runtime, signing, .. } = settings
     else {
         return command.into();
     };
+    require(&mut command, settings);
     let runtime = match runtime {
         Runtime::Ruby => None,
         Runtime::Python => Some("python".to_owned()),
@@ -48,16 +49,25 @@ pub(super) fn worker(program_dir: &Path, settings: &Worker) -> Command {
             command.extend([word(option), word(&value)]);
         }
     }
-    if *preload {
-        command.push(word("--preload"));
+    if let Some(job) = job {
+        command.push(word("--"));
+        command.extend(job.iter().cloned());
     }
     command.into()
 }
 
+/// What is loaded of the application: has to be the same for workers and their preloader.
+fn require(command: &mut Vec<Template>, settings: &Worker) {
+    if let Worker::Ayl { require: Some(require), .. } = settings {
+        command.extend([word("-c"), Template::literal(&require.to_string_lossy())]);
+    }
+}
+
 /// The process that boots the application for those workers.
-pub(super) fn preloader(program_dir: &Path) -> Command {
+pub(super) fn preloader(program_dir: &Path, settings: &Worker) -> Command {
     let mut command = begin(program_dir, "ayl_worker");
-    command.push(word("--preloader"));
+    require(&mut command, settings);
+    command.extend(["--be", "preloader"].map(word));
     command.into()
 }
 

@@ -87,7 +87,8 @@ fn daemon(daemon: &Daemon) -> Map<String, Value> {
 }
 
 fn worker(map: &mut Map<String, Value>, settings: &Worker) {
-    let Worker::Ayl { runtime, preload, max_jobs, max_memory, max_age, max_runtime, signing } = settings
+    let Worker::Ayl { runtime, job, require, preload, max_jobs, max_memory, max_age, max_runtime, signing } =
+        settings
     else {
         return;
     };
@@ -102,6 +103,8 @@ fn worker(map: &mut Map<String, Value>, settings: &Worker) {
         Signing::Require => "require",
     };
     map.insert("runtime".into(), runtime.into());
+    insert(map, "command", job.as_ref().map(command));
+    insert(map, "require", require.as_ref().map(|require| require.to_string_lossy()));
     map.insert("preload".into(), (*preload).into());
     insert(map, "max_jobs", *max_jobs);
     insert(map, "max_memory", max_memory.map(write_size));

@@ -13,6 +13,7 @@
 //! It waits in one place and never for anybody: whoever does not listen is left behind.
 
 mod answers;
+mod ayl;
 mod clock;
 mod deadline;
 mod env_file;

@@ -4,6 +4,7 @@
 //!     lock           held by the running supervisor, with its pid in it
 //!     control.sock   what `abaqis-daemons status` and the others talk to
 //!     notify/        a socket for each process that is running
+//!     preload/       a folder for each preloader, with the socket that it forks executors on
 //!     words          what operators have stopped, and what of it they have started again
 //! ```
 //!
@@ -17,7 +18,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// The longest path of the directory, in bytes: a socket's address has 108 of them,
-/// and what is put in here is named `notify/` and a number of up to 20 digits.
+/// and what is put in here is named `notify/` and a number of up to 20 digits, or
+/// `preload/`, 8 digits, and `s` with a process's number while it is made.
 const MAX_PATH: usize = 78;
 
 /// Why the directory cannot be used.
@@ -91,6 +93,8 @@ impl RuntimeDirectory {
             return Err(io_error(&notify)(error));
         }
         make(&notify, uid)?;
+        let preload = path.join("preload");
+        super::ayl::clear(&preload).map_err(io_error(&preload))?;
         // One that cannot be read is as good as none: the worst that follows is that
         // something runs.
         let words = fs::read_to_string(path.join("words")).unwrap_or_default();
@@ -105,6 +109,11 @@ impl RuntimeDirectory {
     /// The notify socket of the process with this number.
     pub(super) fn notify_socket(&self, run: u64) -> PathBuf {
         self.path.join("notify").join(run.to_string())
+    }
+
+    /// Where preloaders have their sockets.
+    pub(super) fn preload(&self) -> PathBuf {
+        self.path.join("preload")
     }
 
     /// The operators' words that an earlier supervisor remembered; empty: none.
@@ -131,6 +140,7 @@ impl Drop for RuntimeDirectory {
     fn drop(&mut self) {
         // The lock file stays: another supervisor may have it open already.
         let _ = fs::remove_dir_all(self.path.join("notify"));
+        let _ = super::ayl::clear(&self.preload());
     }
 }
 

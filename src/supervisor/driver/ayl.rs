@@ -1,0 +1,106 @@
+//! What `ayl_worker` and its preloader are told beside their command lines: things only
+//! the supervisor knows.
+//!
+//! | variable | for | |
+//! |---|---|---|
+//! | `AYL_STOP_TIMEOUT` | workers | when a job that still runs is given back to the queue |
+//! | `AYL_PRELOADER` | preloaders, and the workers of them | the socket between them |
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::{Kind, Worker, write_duration};
+use crate::plan::{InstanceSpec, Release};
+
+/// The most that a worker has less than the supervisor gives it.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// The variables for a process of `spec`, which runs as user `uid`; `folder` holds the
+/// sockets of preloaders.
+pub(super) fn variables(
+    spec: &InstanceSpec,
+    folder: &Path,
+    uid: u32,
+) -> io::Result<Vec<(OsString, OsString)>> {
+    let preloader = || ("AYL_PRELOADER".into(), socket(folder, spec).into_os_string());
+    Ok(match &spec.daemon.kind {
+        Kind::Worker(Worker::Ayl { preload, .. }) => {
+            let time = write_duration(worker_timeout(spec.daemon.policy.stop_timeout));
+            let mut all = vec![("AYL_STOP_TIMEOUT".into(), time.into())];
+            all.extend(preload.then(preloader));
+            all
+        }
+        Kind::Preloader => {
+            let (name, socket) = preloader();
+            make(folder, None)?;
+            make(&folder.join(key(spec)), Some(uid))?;
+            vec![(name, socket)]
+        }
+        Kind::Worker(Worker::Own) | Kind::Scheduler(_) | Kind::Other => Vec::new(),
+    })
+}
+
+/// A worker gives its job back before it is killed with it: a tenth earlier, at most two
+/// seconds.
+fn worker_timeout(stop_timeout: Duration) -> Duration {
+    stop_timeout.saturating_sub((stop_timeout / 10).min(MARGIN))
+}
+
+/// Where the preloader of this process's release listens.
+fn socket(folder: &Path, spec: &InstanceSpec) -> PathBuf {
+    folder.join(key(spec)).join("s")
+}
+
+/// Of each release of each application another one. Short, for a socket's address holds
+/// 108 bytes; the same in every build, for a process may outlive its supervisor's.
+fn key(spec: &InstanceSpec) -> String {
+    let Release { version, path, .. } = &*spec.release;
+    let version = version.as_ref().map(ToString::to_string).unwrap_or_default();
+    let text = format!("{}\0{version}\0{}", spec.id.application, path.display());
+    // FNV-1a.
+    let hash =
+        text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{hash:08x}")
+}
+
+/// A folder that its owner alone can write to; `owner`: and look into.
+fn make(path: &Path, owner: Option<u32>) -> io::Result<()> {
+    let mode = if owner.is_some() { 0o700 } else { 0o755 };
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    // The folder above is the supervisor's alone: nobody can have put a link there.
+    owner.map_or(Ok(()), |uid| chown(path, Some(uid), None))
+}
+
+/// Removes what an earlier supervisor has left.
+pub(super) fn clear(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::parse_duration;
+
+    #[test]
+    fn a_worker_has_a_little_less_time_than_the_supervisor_gives_it() {
+        let seconds = |text: &str| {
+            let time = worker_timeout(parse_duration(text).unwrap());
+            write_duration(time)
+        };
+        assert_eq!(seconds("5m"), "4m58s");
+        assert_eq!(seconds("30s"), "28s");
+        assert_eq!(seconds("10s"), "9s");
+        assert_eq!(seconds("500ms"), "450ms");
+        assert_eq!(worker_timeout(Duration::ZERO), Duration::ZERO);
+    }
+}
