@@ -1,5 +1,7 @@
 //! Python, and a command for each job.
 
+use std::fs;
+
 use crate::scene::{Scene, message};
 
 #[test]
@@ -31,4 +33,19 @@ fn what_a_job_prints_goes_to_the_log_and_what_it_reads_is_nothing() {
         worker.until_log(text);
     }
     assert_eq!(scene.ledger(), ["\"\""]);
+}
+
+#[test]
+fn a_python_application_evaluates_an_expression_in_its_module() {
+    let scene = Scene::new();
+    let ledger = scene.path("ledger");
+    let module = format!("def write(text):\n    open({ledger:?}, 'a').write(text + '\\n')\n");
+    fs::write(scene.path("residents.py"), module).unwrap();
+    let done = scene.put("bury", "write('from ' + 'python')");
+    let raised = scene.put("bury", "write(1 / 0)");
+    let worker = scene.spawn(scene.command().args(["--runtime", "python", "-c", "residents"]));
+    scene.until_state(done, None);
+    scene.until_state(raised, Some("buried"));
+    assert_eq!(scene.ledger(), ["from python"]);
+    worker.until_log("ZeroDivisionError");
 }
