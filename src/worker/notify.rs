@@ -1,7 +1,8 @@
 //! What the worker tells its supervisor, over the notify socket that every daemon gets.
 //!
 //! `X_AYL_JOB=ID CODE` while a job runs, `X_AYL_JOB=` when it does not; READY when the
-//! application has booted; STATUS in words.
+//! application has booted; STATUS in words. While there is no queue it cannot become
+//! ready, and asks for more time.
 
 use std::time::Duration;
 
@@ -9,12 +10,25 @@ use sd_notify::NotifyState;
 
 use super::core::Doing;
 use super::journal::Journal;
+use crate::config::parse_duration;
 
 /// How much of a job's code is shown, in characters.
 const SHOWN: usize = 60;
 
+/// How long a worker may wait for the queue: as long as it takes.
+const PATIENCE: Duration = Duration::from_hours(24 * 365);
+
+/// How long an application may take to boot, unless the supervisor says.
+const BOOT: Duration = Duration::from_secs(90);
+
 /// Says what the worker does now. `code` is the job's, while one runs.
 pub(super) fn show(doing: Doing, code: &str, journal: &Journal) {
+    match doing {
+        Doing::NoQueue => extend(PATIENCE),
+        // Its time to be ready begins when there is a queue.
+        Doing::Booting => extend(time_to_boot()),
+        Doing::Idle | Doing::Running(_) | Doing::Leaving => {}
+    }
     let state = |text: &str, job: &str, ready: bool| {
         let job = format!("X_AYL_JOB={job}");
         let mut states = vec![NotifyState::Status(text), NotifyState::Custom(&job)];
@@ -34,6 +48,17 @@ pub(super) fn show(doing: Doing, code: &str, journal: &Journal) {
         }
         Doing::Leaving => state("leaves", "", false),
     }
+}
+
+/// Asks for so much time, from now on, to become ready.
+fn extend(time: Duration) {
+    let text = format!("EXTEND_TIMEOUT_USEC={}", time.as_micros());
+    let _ = sd_notify::notify(&[NotifyState::Custom(&text)]);
+}
+
+fn time_to_boot() -> Duration {
+    let given = std::env::var("AYL_READY_TIMEOUT").ok();
+    given.and_then(|text| parse_duration(&text).ok()).unwrap_or(BOOT)
 }
 
 /// The last word: why it leaves, if that is an error.

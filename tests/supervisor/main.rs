@@ -1,5 +1,7 @@
 //! The supervisor with real processes.
 
+#[path = "../support/beanstalkd.rs"]
+mod beanstalkd;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -9,3 +11,4 @@ mod life;
 mod reload;
 mod start;
 mod trouble;
+mod workers;

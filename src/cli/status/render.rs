@@ -78,7 +78,8 @@ fn plain(screen: &mut Screen<'_>, instances: &[InstanceStatus], now: Timestamp) 
         column("REASON", false, Fit::Whole),
     ]);
     for instance in instances {
-        let said = reason(instance).or_else(|| doing(instance, now));
+        let said: Vec<String> = [reason(instance), doing(instance, now)].into_iter().flatten().collect();
+        let said = Some(said.join("; ")).filter(|said| !said.is_empty());
         table.push(Row {
             cells: vec![
                 (Tone::Plain, instance.instance.to_string()),

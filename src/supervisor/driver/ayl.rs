@@ -4,6 +4,7 @@
 //! | variable | for | |
 //! |---|---|---|
 //! | `AYL_STOP_TIMEOUT` | workers | when a job that still runs is given back to the queue |
+//! | `AYL_READY_TIMEOUT` | workers | how long the application may take to boot once there is a queue |
 //! | `AYL_PRELOADER` | preloaders, and the workers of them | the socket between them |
 
 use std::ffi::OsString;
@@ -29,8 +30,11 @@ pub(super) fn variables(
     let preloader = || ("AYL_PRELOADER".into(), socket(folder, spec).into_os_string());
     Ok(match &spec.daemon.kind {
         Kind::Worker(Worker::Ayl { preload, .. }) => {
-            let time = write_duration(worker_timeout(spec.daemon.policy.stop_timeout));
-            let mut all = vec![("AYL_STOP_TIMEOUT".into(), time.into())];
+            let policy = &spec.daemon.policy;
+            let mut all = vec![
+                ("AYL_STOP_TIMEOUT".into(), write_duration(worker_timeout(policy.stop_timeout)).into()),
+                ("AYL_READY_TIMEOUT".into(), write_duration(policy.ready_timeout).into()),
+            ];
             all.extend(preload.then(preloader));
             all
         }

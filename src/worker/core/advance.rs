@@ -13,7 +13,7 @@ impl Core {
         self.advance_job(now, out);
         self.advance_queue(now, out);
         self.advance_leaving(now, out);
-        self.show(out);
+        self.show(now, out);
     }
 
     fn advance_executor(&mut self, now: Duration, out: &mut Vec<Action>) {
@@ -146,10 +146,16 @@ impl Core {
         }
     }
 
-    fn show(&mut self, out: &mut Vec<Action>) {
+    fn show(&mut self, now: Duration, out: &mut Vec<Action>) {
         let doing = match (&self.job, &self.executor) {
+            // Its last word is said already.
+            (None, Executor::Absent { .. }) if self.leaving.is_some() => return,
             _ if self.leaving.is_some() && !self.is_running() => Doing::Leaving,
-            (Some(job), _) if job.is_with_executor() => Doing::Running(job.id),
+            (Some(job), _) if job.is_with_executor() => match job.show_at() {
+                Some(at) if now >= at => Doing::Running(job.id),
+                // Quick jobs would only make the supervisor busy.
+                _ => return,
+            },
             (_, Executor::Absent { .. }) if !self.shown_queue() => Doing::NoQueue,
             (_, Executor::Absent { .. } | Executor::Booting { .. } | Executor::Ending { .. }) => {
                 Doing::Booting

@@ -142,6 +142,14 @@ impl Job {
         self.facts.map(|facts| self.reserved + Duration::from_secs(facts.ttr.seconds().into()) / 3)
     }
 
+    /// When it has run for so long that it is worth showing; `None` while it does not run.
+    pub(super) fn show_at(&self) -> Option<Duration> {
+        match self.progress {
+            Progress::Running { since, .. } => Some(since + PATIENCE),
+            Progress::Waiting { .. } | Progress::Killing(_) | Progress::Judged { .. } => None,
+        }
+    }
+
     /// When its statistics are asked for at the latest.
     fn facts_at(&self) -> Duration {
         self.reserved + PATIENCE

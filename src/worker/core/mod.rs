@@ -46,7 +46,7 @@ pub use settings::{Recycle, Settings};
 
 use crate::ayl::{Cause, Outcome, Verdict};
 
-/// How long a job runs before its statistics are asked for.
+/// How long a job runs before its statistics are asked for, and it is shown.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long an executor may take to leave when it is asked to.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -170,7 +170,9 @@ impl Core {
             _ => None,
         };
         let job = self.job.as_ref().and_then(|job| job.next_deadline(self.asked.is_none()));
-        [ending, leaving, recycling, job].into_iter().flatten().min()
+        let unshown = self.job.as_ref().filter(|job| self.shown != Some(Doing::Running(job.id)));
+        let showing = unshown.and_then(Job::show_at);
+        [ending, leaving, recycling, job, showing].into_iter().flatten().min()
     }
 
     fn is_running(&self) -> bool {
@@ -180,6 +182,10 @@ impl Core {
     fn disconnected(&mut self, heard: bool) {
         self.queue = Queue::Down;
         self.asked = None;
+        if self.shown == Some(Doing::NoQueue) {
+            // Why, is news.
+            self.shown = None;
+        }
         if let Some(job) = &mut self.job {
             job.hold = Hold::Unsure;
             if let Progress::Judged { told, .. } = &mut job.progress {

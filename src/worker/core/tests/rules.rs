@@ -74,10 +74,13 @@ impl Play {
         self.answer(Answer::Reserved { id: ID, body: Bytes::new(), content })
     }
 
-    /// Lets time go on to the worker's next deadline.
+    /// Lets time go on to the worker's next deadline; that on which a job is shown does not count.
     fn wait(&mut self) -> &[Action] {
         self.now = self.core.next_deadline().expect("a deadline");
-        self.tell(Event::Tick)
+        if self.tell(Event::Tick) == [Action::Show(Doing::Running(ID))] {
+            return self.wait();
+        }
+        &self.said
     }
 
     fn ran(&mut self, outcome: Outcome) -> &[Action] {
