@@ -42,7 +42,8 @@ pub struct InstanceStatus {
     pub since: Timestamp,
     /// How often it was started again since the supervisor first started it.
     pub restarts: u64,
-    /// Resident memory of its main process, in bytes.
+    /// Memory in bytes: of all its processes where the kernel counts that, else what is resident
+    /// of the main one.
     pub memory: Option<u64>,
     /// Its command, quoted as a shell would take it.
     pub command: String,

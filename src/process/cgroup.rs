@@ -16,7 +16,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open, openat};
@@ -24,7 +24,6 @@ use nix::sys::stat::Mode;
 
 use super::error::SystemError;
 use super::own;
-use super::users::own_uid;
 
 /// The group the supervisor itself moves to.
 const OWN: &str = "supervisor";
@@ -76,7 +75,9 @@ impl Cgroups {
         make(&path)?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let directory = open(&path, flags, Mode::empty())?;
-        Ok(Cgroup { path, directory })
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let events = openat(&directory, "cgroup.events", flags, Mode::empty())?.into();
+        Ok(Cgroup { path, directory, events })
     }
 
     fn enable_controllers(&self) {
@@ -113,10 +114,10 @@ fn own_group(mounts: &str, groups: &str) -> Option<PathBuf> {
 }
 
 /// Whether whoever manages the groups has left this one to us: systemd says so in an
-/// attribute, and to a user by giving it the directory.
+/// attribute. That it may be written to is not enough: root may write to the group of its
+/// login, and a user to that of its terminal, where others run.
 fn is_delegated(group: &Path) -> bool {
-    let is_ours = own_uid() != 0 && group.metadata().is_ok_and(|found| found.uid() == own_uid());
-    is_ours || ["trusted.delegate", "user.delegate"].iter().any(|name| attribute(group, name) == Some(b'1'))
+    ["trusted.delegate", "user.delegate"].iter().any(|name| attribute(group, name) == Some(b'1'))
 }
 
 /// The first byte of an extended attribute.
@@ -135,6 +136,7 @@ fn attribute(path: &Path, name: &str) -> Option<u8> {
 pub struct Cgroup {
     path: PathBuf,
     directory: OwnedFd,
+    events: File,
 }
 
 impl Cgroup {
@@ -168,9 +170,18 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Whether a process runs in it; a zombie does not.
+    /// Whether a process runs in it; a zombie does not, from a moment after it has ended.
     pub fn is_populated(&self) -> io::Result<bool> {
-        Ok(self.read("cgroup.events")?.lines().any(|line| line == "populated 1"))
+        // `populated 1` and `frozen 0`, in any order.
+        let mut text = [0; 64];
+        let n = self.events.read_at(&mut text, 0)?;
+        Ok(text[..n].split(|&byte| byte == b'\n').any(|line| line == b"populated 1"))
+    }
+
+    /// What has urgent news when [`is_populated`](Self::is_populated) may give another
+    /// answer, until that is asked again.
+    pub fn changes(&self) -> BorrowedFd<'_> {
+        self.events.as_fd()
     }
 
     /// The bytes of memory all its processes use together. An error without the

@@ -48,6 +48,12 @@ impl ReadySet {
         Ok(self.0.get_ref().0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
 
+    /// Waits for `fd` to have urgent news, too; told as `token`, again and again until it
+    /// has been read or removed.
+    pub fn add_urgent(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        Ok(self.0.get_ref().0.add(fd, EpollEvent::new(EpollFlags::EPOLLPRI, token))?)
+    }
+
     /// Waits for it no longer. Closing every copy of it does the same.
     pub fn remove(&self, fd: impl AsFd) -> io::Result<()> {
         Ok(self.0.get_ref().0.delete(fd)?)

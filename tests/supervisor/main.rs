@@ -5,6 +5,7 @@ mod beanstalkd;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cgroups;
 mod dev;
 mod idle;
 mod life;

@@ -19,7 +19,7 @@ use crate::lifecycle::{ProcessEvent, Run};
 use crate::logs::{Destination, FileLog, Line, Logs};
 use crate::plan::{Inherited, InstanceSpec, Wanted, complete, render};
 use crate::process::ready_set::ReadySet;
-use crate::process::{self, Child, Command, Identity, Limit, Output, Resource, Signal};
+use crate::process::{self, Cgroup, Cgroups, Child, Command, Identity, Limit, Output, Resource, Signal};
 
 /// How long one run of a check's command may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +33,8 @@ pub(super) struct Spawner {
     root: bool,
     /// Whether processes end with the supervisor; systemd sees to that itself.
     die_with_parent: bool,
+    /// The control groups of this service, where it has some.
+    cgroups: Option<Cgroups>,
     /// The users, with all their groups, looked up before anything is started.
     identities: HashMap<Arc<Account>, Arc<Identity>>,
     /// Where checks give their answers.
@@ -48,13 +50,14 @@ impl Spawner {
         logs: Logs,
         root: bool,
         die_with_parent: bool,
+        cgroups: Option<Cgroups>,
         checks: mpsc::Sender<(Run, ProcessEvent)>,
         lines: mpsc::Sender<Line>,
     ) -> Self {
         let variable = |name| std::env::var(name).ok();
         let inherited = Inherited { path: variable("PATH"), lang: variable("LANG"), tz: variable("TZ") };
         let identities = HashMap::new();
-        Self { logs, inherited, root, die_with_parent, identities, checks, lines, followed: false }
+        Self { logs, inherited, root, die_with_parent, cgroups, identities, checks, lines, followed: false }
     }
 
     /// From now on somebody reads along.
@@ -113,6 +116,24 @@ impl Spawner {
                 owner: Some((spec.daemon.process.account.uid, spec.daemon.process.account.gid)),
             }),
         })
+    }
+
+    /// The control group of an instance, with its limits. Without one it runs all the same.
+    fn cgroup(&self, spec: &InstanceSpec) -> Option<Cgroup> {
+        let cgroups = self.cgroups.as_ref()?;
+        let refused = |what| {
+            let instance = &spec.id;
+            move |error: io::Error| tracing::warn!(%error, %instance, "cannot {what} of {instance}")
+        };
+        let cgroup = cgroups.group(&spec.id.to_string()).map_err(refused("make the control group")).ok()?;
+        let limits = &spec.daemon.process.limits;
+        if let Some(Bound::At(bytes)) = limits.memory {
+            let _ = cgroup.limit_memory(Some(bytes)).map_err(refused("limit the memory"));
+        }
+        if let Some(share) = limits.cpu {
+            let _ = cgroup.limit_cpu(Some(share.0)).map_err(refused("limit the processor time"));
+        }
+        Some(cgroup)
     }
 
     /// The command of `spec`, or another that runs as it does.
@@ -180,8 +201,12 @@ impl Driver {
             .open(&spec.id.to_string(), &destination)
             .map_err(|error| format!("cannot open its log: {error}"))?;
         let output = Output { stdout: output.as_fd(), stderr: output.as_fd() };
-        let child = process::spawn(&command, output, None).map_err(|error| error.to_string())?;
-        let process = Process { child, spec: spec.clone(), cgroup: None, notify: Some(notify) };
+        let cgroup = self.spawner.cgroup(spec);
+        let child = process::spawn(&command, output, cgroup.as_ref()).map_err(|error| {
+            let _ = cgroup.as_ref().map(Cgroup::remove);
+            error.to_string()
+        })?;
+        let process = Process { child, spec: spec.clone(), cgroup, notify: Some(notify) };
         if let Err(error) = self.table.insert(run, process) {
             tracing::error!(%error, "cannot wait for a process");
         }

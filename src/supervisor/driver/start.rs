@@ -23,6 +23,7 @@ use crate::control::access::Access;
 use crate::control::server::{Server, SocketError, listen};
 use crate::logs::Logs;
 use crate::names::ServerAddress;
+use crate::process::Cgroups;
 use crate::process::host::System;
 use crate::process::users::own_uid;
 use crate::supervisor::core::{Core, Settings, Words};
@@ -74,6 +75,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     let root = options.host.privilege() == Privilege::Root;
     let uid = own_uid();
     let runtime = RuntimeDirectory::take(&options.runtime, uid)?;
+    let cgroups = cgroups(&environment);
     crate::process::become_subreaper()?;
     // Each instance needs a few. With less than it could have it still runs.
     if let Err(error) = crate::process::raise_descriptor_limit() {
@@ -91,7 +93,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
         core: core(&runtime),
         configuration: Configuration::new(options.config, options.host, options.beanstalk),
         table: Table::new()?,
-        spawner: Spawner::new(options.logs, root, environment.socket.is_none(), sender, writer),
+        spawner: Spawner::new(options.logs, root, environment.socket.is_none(), cgroups, sender, writer),
         answers: Answers::default(),
         publisher: Publisher::default(),
         systemd: Systemd::new(&environment, std::process::id())?,
@@ -111,6 +113,16 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     driver.run(Senses { signals, server, watcher, checks, lines }).await;
     tracing::info!("everything is stopped");
     Ok(())
+}
+
+/// The control groups that systemd has left to this service. Whoever runs the supervisor in
+/// a terminal, be it root, keeps the groups of that terminal as they are.
+fn cgroups(environment: &Environment) -> Option<Cgroups> {
+    environment.socket.as_ref()?;
+    Cgroups::take().unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot use the control groups of this service; its daemons run in its own");
+        None
+    })
 }
 
 fn core(runtime: &RuntimeDirectory) -> Core {

@@ -5,6 +5,7 @@
 //!     notify socket readable: it says something                ─► Notify
 //!     pidfd         readable: it has ended, and is not reaped  ─► Exited
 //!                             nothing of its group is left     ─► Gone
+//!     its cgroup    urgent: it has become empty                ─► Gone
 //! ```
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -58,14 +59,15 @@ enum Source {
     Status = 0,
     Notify = 1,
     Exit = 2,
+    Group = 3,
 }
 
 fn token(run: Run, source: Source) -> u64 {
     run.0 << 2 | source as u64
 }
 
-fn of_token(token: u64) -> (Run, Option<Source>) {
-    let source = [Source::Status, Source::Notify, Source::Exit].get((token & 3) as usize).copied();
+fn of_token(token: u64) -> (Run, Source) {
+    let source = [Source::Status, Source::Notify, Source::Exit, Source::Group][(token & 3) as usize];
     (Run(token >> 2), source)
 }
 
@@ -132,13 +134,14 @@ impl Table {
         let mut ended = false;
         for &token in tokens {
             match of_token(token) {
-                (run, Some(Source::Status)) => self.started(run, &mut news),
-                (run, Some(Source::Notify)) => self.said(run, &mut news),
-                (run, Some(Source::Exit)) => {
+                (run, Source::Status) => self.started(run, &mut news),
+                (run, Source::Notify) => self.said(run, &mut news),
+                (run, Source::Exit) => {
                     self.ended.insert(run);
                     ended = true;
                 }
-                (_, None) => {}
+                // It is watched only once its process has ended.
+                (_, Source::Group) => ended = true,
             }
         }
         if ended {
@@ -211,6 +214,12 @@ impl Table {
                 _ => Exit::Unknown,
             };
             let _ = self.set.remove(entry.process.child.pidfd());
+            if let Some(cgroup) = &entry.process.cgroup
+                && !empty
+                && let Err(error) = self.set.add_urgent(cgroup.changes(), token(run, Source::Group))
+            {
+                tracing::error!(%error, instance, "cannot wait for a control group");
+            }
             entry.check = None;
             entry.process.notify = None;
             entry.stage = Stage::Survived;
@@ -224,6 +233,9 @@ impl Table {
         self.pids.remove(&entry.process.child.pid());
         if let Err(error) = entry.process.child.reap() {
             tracing::warn!(%error, pid = entry.process.child.pid(), "cannot reap a process");
+        }
+        if let Some(Err(error)) = entry.process.cgroup.as_ref().map(Cgroup::remove) {
+            tracing::warn!(%error, instance, "cannot remove a control group");
         }
         if entry.stage == Stage::Survived {
             news.push((run, ProcessEvent::Gone));
