@@ -26,7 +26,10 @@ deny: ## licences, advisories and duplicates of the dependencies (installs cargo
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny check
 
+lab: build ## the service on a real systemd: crashes, hangs, reboots; needs root (tests/lab/run)
+	@tests/lab/run target/release
+
 bench: deps ## figures beside their floors; nothing here fails a build
 	$(CARGO) bench
 
-.PHONY: help deps build demo test lint deny bench
+.PHONY: help deps build demo test lint deny lab bench
