@@ -43,6 +43,16 @@ class ExecutorTest < Minitest::Test
     assert_match(/\Ajob 1:1/, answer["backtrace"].first)
   end
 
+  def test_a_backtrace_is_the_applications_alone
+    write("app.rb", "module App; def self.fail; raise 'no'; end; end\n")
+    lines = outcome("App.fail")["backtrace"]
+    assert_match(/app\.rb:1:in .*fail/, lines[0])
+    assert_match(/\Ajob 1:1/, lines[1])
+    assert_equal 2, lines.size, lines
+    # What comes out of this library under the application's code stays.
+    assert_includes outcome("require 'ayl'; Ayl::MessageOptions.new(1)")["backtrace"].join("\n"), "lib/ayl/message_options.rb"
+  end
+
   def test_syntax_errors_deep_recursion_and_no_memory_are_errors
     assert_equal %w[error SyntaxError], outcome("1 +").values_at("type", "class")
     assert_equal %w[error SystemStackError], outcome("def deep; deep; end; deep").values_at("type", "class")

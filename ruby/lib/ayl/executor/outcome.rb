@@ -8,6 +8,11 @@ module Ayl
       LINE_LIMIT = 1024
       LINES = 200
 
+      # The executor's own files, as this process may name them: what is wrong with a job is not found there.
+      OWN = [File.dirname(__dir__), File.dirname(File.expand_path($PROGRAM_NAME))].flat_map do |folder|
+        ["#{folder}/executor", "#{folder}/preloader"].flat_map { |file| ["#{file}.rb:", "#{file}/"] }
+      end
+
       module_function
 
       # The answer for an exception that left a job.
@@ -22,12 +27,19 @@ module Ayl
 
       # Class, message and backtrace, cut to what a frame may hold. Never raises, whatever the exception is made of.
       def describe(exception)
-        lines = Array(exception.backtrace).first(LINES)
+        lines = backtrace(exception).first(LINES)
         {
           "class" => text(exception.class.to_s, LINE_LIMIT),
           "message" => text(message(exception), MESSAGE_LIMIT),
           "backtrace" => lines.map { |line| text(line, LINE_LIMIT) }
         }
+      end
+
+      # Without the executor's own frames, unless it has no others.
+      def backtrace(exception)
+        lines = Array(exception.backtrace)
+        theirs = lines.reject { |line| line.to_s.start_with?(*OWN) }
+        theirs.empty? ? lines : theirs
       end
 
       def message(exception)
