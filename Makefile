@@ -12,6 +12,9 @@ deps: ## install what is missing to build, test and show (apt-get or dnf)
 build: ## the programs, optimised, into target/release
 	$(CARGO) build --release
 
+install: ## what `make build` built, below DESTDIR (default: this host)
+	@scripts/install
+
 demo: deps build ## the main job on a real beanstalkd, from start to stop
 	@demo/run target/release
 
@@ -32,4 +35,4 @@ lab: build ## the service on a real systemd: crashes, hangs, reboots; needs root
 bench: deps ## figures beside their floors; nothing here fails a build
 	$(CARGO) bench
 
-.PHONY: help deps build demo test lint deny lab bench
+.PHONY: help deps build install demo test lint deny lab bench

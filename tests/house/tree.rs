@@ -74,7 +74,7 @@ fn every_module_begins_with_what_it_is_for() {
 
 #[test]
 fn the_shell_scripts_parse() {
-    for script in ["scripts/deps", "scripts/test", "demo/run"] {
+    for script in ["scripts/deps", "scripts/install", "scripts/test", "demo/run"] {
         let status = Command::new("bash").arg("-n").arg(root().join(script)).status().unwrap();
         assert!(status.success(), "{script}");
     }
