@@ -81,15 +81,9 @@ struct Folder {
 }
 
 impl Folder {
+    /// Before anything is put there: in `/tmp` another may have been first.
     fn make(path: PathBuf) -> Result<Self, Error> {
-        let made = match fs::DirBuilder::new().mode(0o755).create(&path) {
-            Ok(()) => true,
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
-            Err(error) => {
-                let text = format!("cannot make the runtime directory {}: {error}", path.display());
-                return Err(Error::new(Exit::CannotCreate, text));
-            }
-        };
+        let made = driver::make_directory(&path, 0o700, own_uid()).map_err(|error| failed(&error.into()))?;
         Ok(Self { path, made })
     }
 }

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 pub use releases::find as find_release;
 pub use reload::Invalid;
-pub use runtime::RuntimeError;
+pub use runtime::{RuntimeError, make_directory};
 pub use signals::Hangup;
 pub use start::{Options, StartError, run};
 

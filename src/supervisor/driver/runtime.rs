@@ -83,7 +83,7 @@ impl RuntimeDirectory {
         if path.as_os_str().len() > MAX_PATH {
             return Err(RuntimeError::TooLong(path.to_owned()));
         }
-        make(path, uid)?;
+        make_directory(path, 0o755, uid)?;
         let lock = lock(path)?;
         let notify = path.join("notify");
         // Sockets of an earlier supervisor.
@@ -92,7 +92,7 @@ impl RuntimeDirectory {
         {
             return Err(io_error(&notify)(error));
         }
-        make(&notify, uid)?;
+        make_directory(&notify, 0o755, uid)?;
         let preload = path.join("preload");
         super::ayl::clear(&preload).map_err(io_error(&preload))?;
         // One that cannot be read is as good as none: the worst that follows is that
@@ -148,16 +148,19 @@ fn io_error(path: &Path) -> impl Fn(io::Error) -> RuntimeError {
     move |source| RuntimeError::Io { path: path.to_owned(), source }
 }
 
-fn make(path: &Path, uid: u32) -> Result<(), RuntimeError> {
+/// Makes the runtime directory with this mode if it is missing, and makes sure that nobody
+/// but the user `uid`, this process's own, can put anything there. Gives whether it was missing.
+pub fn make_directory(path: &Path, mode: u32, uid: u32) -> Result<bool, RuntimeError> {
     // Not recursive: a missing parent is a slip in the configuration.
-    match DirBuilder::new().mode(0o755).create(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(io_error(path)(error)),
-        _ => {}
-    }
+    let missing = match DirBuilder::new().mode(mode).create(path) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+        Err(error) => return Err(io_error(path)(error)),
+    };
     let found = path.symlink_metadata().map_err(io_error(path))?;
     let mode = found.mode() & 0o7777;
     if found.is_dir() && found.uid() == uid && mode & 0o022 == 0 {
-        return Ok(());
+        return Ok(missing);
     }
     Err(RuntimeError::NotOurs { path: path.to_owned(), uid: found.uid(), mode, ours: uid })
 }
