@@ -1,8 +1,10 @@
 //! The supervisor's own events: to the journal with fields, or as lines to stderr.
 //!
-//! An event's fields become the journal's by name: `instance` is `INSTANCE=`. On a
-//! terminal they follow the text: `abaqis-daemons | started instance=abaqis/worker/2`.
-//! `ABAQIS_LOG` says what is written, as in `debug` or `abaqis_daemons::process=trace`.
+//! An event's fields become the journal's by name: `instance` is `INSTANCE=`. A terminal
+//! shows the text, which says it all but for the system's reason:
+//! `abaqis-daemons | warning: cannot reap process 7 of a/s/1: No child processes (os error 10)`.
+//! `ABAQIS_LOG` says what is written, as in `debug` or `abaqis_daemons::process=trace`;
+//! who asks for that much sees the fields on a terminal, too.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -41,6 +43,7 @@ impl Events {
             .with_default_directive(LevelFilter::INFO.into())
             .with_env_var(FILTER)
             .from_env_lossy();
+        let fields = filter.max_level_hint().is_none_or(|most| most >= LevelFilter::DEBUG);
         let registry = tracing_subscriber::registry().with(filter);
         let failed = |error: TryInitError| io::Error::other(error);
         if under_journal()
@@ -52,7 +55,7 @@ impl Events {
         let terminal = Terminal::get()?;
         let prefix = Prefix::new(is_colored(&io::stderr()));
         registry
-            .with(Lines { name: name.to_owned(), terminal: terminal.clone(), prefix })
+            .with(Lines { name: name.to_owned(), terminal: terminal.clone(), prefix, fields })
             .try_init()
             .map_err(failed)?;
         Ok(Self(Some(terminal)))
@@ -109,52 +112,61 @@ struct Lines {
     name: String,
     terminal: Terminal,
     prefix: Prefix,
+    /// Whether fields that the text has said are shown.
+    fields: bool,
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut text = Text(match *event.metadata().level() {
+        let mut text = match *event.metadata().level() {
             Level::ERROR => b"error: ".to_vec(),
             Level::WARN => b"warning: ".to_vec(),
             Level::INFO => Vec::new(),
             Level::DEBUG | Level::TRACE => format!("{}: ", event.metadata().target()).into_bytes(),
-        });
+        };
         event.record(&mut Message(&mut text));
-        event.record(&mut text);
+        event.record(&mut Fields { text: &mut text, all: self.fields });
         let mut line = Vec::new();
         if self.name.is_empty() {
-            line.append(&mut text.0);
+            line.append(&mut text);
             line.push(b'\n');
         } else {
-            self.prefix.line(&self.name, &text.0, &mut line);
+            self.prefix.line(&self.name, &text, &mut line);
         }
         self.terminal.err(line);
     }
 }
 
-/// The fields of an event, but for its message.
-struct Text(Vec<u8>);
+/// Its message, which comes first.
+struct Message<'t>(&'t mut Vec<u8>);
 
-impl Visit for Text {
+impl Visit for Message<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            // Writing to memory does not fail.
+            let _ = write!(self.0, "{value:?}");
+        }
+    }
+}
+
+/// The fields of an event, but for its message.
+struct Fields<'t> {
+    text: &'t mut Vec<u8>,
+    /// Not the system's reason alone.
+    all: bool,
+}
+
+impl Visit for Fields<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.record_debug(field, &format_args!("{value}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() != "message" {
-            // Writing to memory does not fail.
-            let _ = write!(self.0, " {}={value:?}", field.name());
-        }
-    }
-}
-
-/// Its message, which comes first.
-struct Message<'t>(&'t mut Text);
-
-impl Visit for Message<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            let _ = write!(self.0.0, "{value:?}");
-        }
+        let _ = match field.name() {
+            "message" => Ok(()),
+            "error" => write!(self.text, ": {value:?}"),
+            name if self.all => write!(self.text, " {name}={value:?}"),
+            _ => Ok(()),
+        };
     }
 }

@@ -56,3 +56,19 @@ fn a_stop_ends_everything_in_good_order() {
     assert!(!lives(pid));
     assert!(!site.join("run/control.sock").exists());
 }
+
+#[test]
+fn its_lines_say_things_once_unless_more_is_asked_for() {
+    let site = Site::with_daemons(SLEEPER);
+    let supervisor = site.start();
+    supervisor.wait_for("a/s/1", "ready");
+    assert!(supervisor.stop().success());
+    let log = site.log();
+    assert!(log.contains("abaqis-daemons | a/s/1 ready\n"), "{log}");
+    assert!(!log.contains("instance=") && !log.contains("application="), "{log}");
+    let supervisor = site.start_as(site.command("run").env("ABAQIS_LOG", "debug"));
+    supervisor.wait_for("a/s/1", "ready");
+    assert!(supervisor.stop().success());
+    let log = site.log();
+    assert!(log.contains("a/s/1 ready application=a daemon=s instance=a/s/1 version=1 "), "{log}");
+}

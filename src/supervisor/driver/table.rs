@@ -218,7 +218,7 @@ impl Table {
                 && !empty
                 && let Err(error) = self.set.add_urgent(cgroup.changes(), token(run, Source::Group))
             {
-                tracing::error!(%error, instance, "cannot wait for a control group");
+                tracing::error!(%error, instance, "cannot wait for the control group of {instance}");
             }
             entry.check = None;
             entry.process.notify = None;
@@ -232,10 +232,11 @@ impl Table {
         let Some(entry) = self.entries.remove(&run) else { return };
         self.pids.remove(&entry.process.child.pid());
         if let Err(error) = entry.process.child.reap() {
-            tracing::warn!(%error, pid = entry.process.child.pid(), "cannot reap a process");
+            let pid = entry.process.child.pid();
+            tracing::warn!(%error, pid, instance, "cannot reap process {pid} of {instance}");
         }
         if let Some(Err(error)) = entry.process.cgroup.as_ref().map(Cgroup::remove) {
-            tracing::warn!(%error, instance, "cannot remove a control group");
+            tracing::warn!(%error, instance, "cannot remove the control group of {instance}");
         }
         if entry.stage == Stage::Survived {
             news.push((run, ProcessEvent::Gone));
@@ -267,7 +268,8 @@ impl Table {
     pub(super) fn kill_strangers(&self) {
         for stranger in self.strangers().iter() {
             if let Err(error) = stranger.kill() {
-                tracing::warn!(%error, pid = stranger.pid, "cannot end a process that is left");
+                let pid = stranger.pid;
+                tracing::warn!(%error, pid, "cannot end process {pid}, which is left");
             }
         }
     }

@@ -135,7 +135,7 @@ impl Driver {
             Action::CheckReadiness { run, spec } => self.check(run, &spec),
             Action::Signal { run, signal, whole_group } => {
                 if let Err(error) = self.table.signal(run, signal, whole_group) {
-                    tracing::warn!(%error, signal, "cannot send a signal");
+                    tracing::warn!(%error, "cannot send signal {signal}");
                 }
             }
             Action::Kill { run } => {
