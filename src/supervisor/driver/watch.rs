@@ -13,14 +13,15 @@
 //! reported is only that it is worth looking: the reader compares contents. Nothing
 //! runs while nothing happens.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use inotify::{EventMask, EventOwned, EventStream, Inotify, WatchDescriptor, WatchMask};
+use notify::event::EventKindMask;
+use notify::{Config, ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::supervisor::path::walk;
@@ -30,6 +31,9 @@ const QUIET: Duration = Duration::from_millis(50);
 
 /// Under changes that never cease, one report in this time.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many changes may wait; a flood is one change in any case.
+const WAITING: usize = 64;
 
 /// Something to hear of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,17 +52,17 @@ struct Entries {
 }
 
 impl Entries {
-    fn matter(&self, name: Option<&OsStr>) -> bool {
-        // Without a name it is about the directory itself.
-        self.all || name.is_none_or(|name| self.names.contains(name))
+    fn matter(&self, name: &OsStr) -> bool {
+        self.all || self.names.contains(name)
     }
 }
 
 /// Watches the directories of a set of [`Interest`]s.
 pub(super) struct Watcher {
-    events: EventStream<Vec<u8>>,
+    inotify: RecommendedWatcher,
+    events: mpsc::Receiver<notify::Result<Event>>,
     interests: Vec<Interest>,
-    watched: HashMap<WatchDescriptor, Entries>,
+    watched: BTreeMap<PathBuf, Entries>,
     /// When the first and the last change were seen that are still to be reported.
     changed: Option<(Instant, Instant)>,
 }
@@ -66,8 +70,21 @@ pub(super) struct Watcher {
 impl Watcher {
     /// Watches nothing yet. Fails where the user has no inotify instance left.
     pub(super) fn new() -> io::Result<Self> {
-        let events = Inotify::init()?.into_event_stream(vec![0; 4096])?;
-        Ok(Self { events, interests: Vec::new(), watched: HashMap::new(), changed: None })
+        let (tell, events) = mpsc::channel(WAITING);
+        // Not what is opened or read: applications do that all day.
+        let kinds = EventKindMask::CREATE
+            | EventKindMask::REMOVE
+            | EventKindMask::MODIFY_META
+            | EventKindMask::MODIFY_NAME
+            | EventKindMask::ACCESS_CLOSE;
+        let config = Config::default().with_event_kinds(kinds);
+        let handler = move |event: notify::Result<Event>| {
+            // A full channel says by itself that something was missed. Waiting for room
+            // would hold up `watch`, which waits for this thread.
+            let _ = tell.try_send(event);
+        };
+        let inotify = RecommendedWatcher::new(handler, config).map_err(into_io)?;
+        Ok(Self { inotify, events, interests: Vec::new(), watched: BTreeMap::new(), changed: None })
     }
 
     /// Replaces what is watched. Call it before reading the files, so that a change
@@ -84,9 +101,9 @@ impl Watcher {
         loop {
             let report_at = self.changed.map(|(first, last)| (last + QUIET).min(first + PATIENCE));
             let event = match report_at {
-                None => self.events.next().await,
+                None => self.events.recv().await,
                 Some(at) => tokio::select! {
-                    event = self.events.next() => event,
+                    event = self.events.recv() => event,
                     () = sleep_until(at) => {
                         self.changed = None;
                         return self.arm();
@@ -100,36 +117,38 @@ impl Watcher {
         }
     }
 
-    fn matters(&self, event: Option<io::Result<EventOwned>>) -> bool {
-        // An error, like a queue that overflowed, means that something was missed.
+    fn matters(&self, event: Option<notify::Result<Event>>) -> bool {
+        // An error, a queue that overflowed, a channel that was full: something was missed.
         let Some(Ok(event)) = event else { return true };
-        if event.mask.contains(EventMask::Q_OVERFLOW) {
+        if self.events.len() + 1 >= WAITING {
             return true;
         }
-        // A directory that is let go says so once more: that is no news.
-        !event.mask.contains(EventMask::IGNORED)
-            && self.watched.get(&event.wd).is_some_and(|entries| entries.matter(event.name.as_deref()))
+        event.need_rescan() || event.paths.iter().any(|path| self.path_matters(path))
+    }
+
+    fn path_matters(&self, path: &Path) -> bool {
+        let entry = path.parent().and_then(|parent| self.watched.get(parent)).zip(path.file_name());
+        // Of a watched directory itself: it has gone, or is another.
+        self.watched.contains_key(path) || entry.is_some_and(|(entries, name)| entries.matter(name))
     }
 
     /// Follows every path anew and watches what it leads through now.
     fn arm(&mut self) -> Vec<String> {
         let mut refused = Vec::new();
-        let mut watched: HashMap<WatchDescriptor, Entries> = HashMap::new();
-        for (directory, entries) in self.directories() {
-            match self.events.watches().add(&directory, mask()) {
-                Ok(descriptor) => {
-                    let known = watched.entry(descriptor).or_default();
-                    known.all |= entries.all;
-                    known.names.extend(entries.names);
-                }
+        let watched = self.directories();
+        for gone in self.watched.keys().filter(|known| !watched.contains_key(*known)) {
+            // Fails when the directory is gone, and with it the watch.
+            let _ = self.inotify.unwatch(gone);
+        }
+        for directory in watched.keys() {
+            // Also those that are known: another directory may have the name by now.
+            let armed = self.inotify.watch(directory, RecursiveMode::NonRecursive).map_err(into_io);
+            match armed {
+                Ok(()) => {}
                 // Gone since it was followed; its parent says so.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => refused.push(format!("{}: {}", directory.display(), why(&error))),
+                Err(error) => refused.push(format!("{}: {error}", directory.display())),
             }
-        }
-        for descriptor in self.watched.keys().filter(|known| !watched.contains_key(known)) {
-            // Fails when the directory is gone, and with it the watch.
-            let _ = self.events.watches().remove(descriptor.clone());
         }
         self.watched = watched;
         refused
@@ -156,22 +175,12 @@ impl Watcher {
     }
 }
 
-fn mask() -> WatchMask {
-    WatchMask::ATTRIB
-        | WatchMask::CLOSE_WRITE
-        | WatchMask::CREATE
-        | WatchMask::DELETE
-        | WatchMask::DELETE_SELF
-        | WatchMask::MOVE
-        | WatchMask::MOVE_SELF
-        | WatchMask::ONLYDIR
-}
-
-fn why(error: &io::Error) -> String {
-    match error.kind() {
-        // The kernel says ENOSPC, which has nothing to do with a disk here.
-        io::ErrorKind::StorageFull => "fs.inotify.max_user_watches is reached".to_owned(),
-        _ => error.to_string(),
+fn into_io(error: notify::Error) -> io::Error {
+    match error.kind {
+        ErrorKind::Io(error) => error,
+        ErrorKind::PathNotFound | ErrorKind::WatchNotFound => io::ErrorKind::NotFound.into(),
+        ErrorKind::MaxFilesWatch => io::Error::other("fs.inotify.max_user_watches is reached"),
+        kind => io::Error::other(format!("{kind:?}")),
     }
 }
 
