@@ -77,7 +77,7 @@ fn without_beanstalkd_it_says_how_to_get_it() {
     command.env("ABAQIS_CONFIG", site.join("daemons.yml")).env("ABAQIS_RUNTIME_DIR", site.join("run"));
     let output = command.output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    if !nix::unistd::geteuid().is_root() || output.status.code() == Some(99) {
+    if output.status.code() == Some(99) || said.starts_with("unshare: ") {
         eprintln!("beanstalkd cannot be hidden here: not tested: {said}");
         return;
     }

@@ -10,6 +10,7 @@ mod dev;
 mod idle;
 mod life;
 mod reload;
+mod scarce;
 mod start;
 mod trouble;
 mod workers;

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::json;
 
 use crate::support::{Site, last, until};
@@ -35,6 +37,14 @@ fn one_who_follows_and_does_not_read_is_left_behind() {
     let events =
         supervisor.ask(&json!({"request": "events", "selector": "a/s/1", "recent": 5, "follow": false}));
     assert_eq!(events.len(), 6);
+    // It is let go before long, busy or not: the other end is closed.
+    let stop = json!({"request": "operate", "verb": "stop", "selector": "a", "wait": true, "at_once": false});
+    assert_eq!(last(&supervisor.ask(&stop))["reply"], "done");
+    until("the other end is closed", || {
+        let mut ended = [PollFd::new(stuck.as_fd(), PollFlags::empty())];
+        poll(&mut ended, PollTimeout::ZERO).unwrap();
+        ended[0].revents()?.contains(PollFlags::POLLHUP).then_some(())
+    });
 }
 
 #[test]
