@@ -39,6 +39,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::control::messages::{FailureKind, Verb};
+use crate::logs;
 use exit::{Error, Exit};
 
 pub use beanstalk::ayl_beanstalk;
@@ -141,10 +142,20 @@ pub fn abaqis_daemons() -> ExitCode {
 
 /// Tells the operator, on standard error.
 fn say_plain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+    let text = text.trim_end();
+    let _ = if logs::under_journal() {
+        // Each line is an entry of its own there, and an error only if it says so.
+        text.lines().try_for_each(|line| writeln!(std::io::stderr(), "<3>{line}"))
+    } else {
+        writeln!(std::io::stderr(), "{text}")
+    };
 }
 
-/// Tells the operator who speaks, on standard error.
+/// Tells the operator who speaks, on standard error; the journal knows by itself.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "abaqis-daemons: {text}");
+    if logs::under_journal() {
+        say_plain(text);
+    } else {
+        say_plain(&format!("abaqis-daemons: {text}"));
+    }
 }
