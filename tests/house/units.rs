@@ -25,9 +25,13 @@ fn systemd_accepts_the_unit() {
 #[test]
 fn the_exit_code_of_a_bad_configuration_is_not_retried() {
     let unit = read(&root().join("systemd/abaqis-daemons.service"));
-    for line in
-        ["Type=notify", "KillMode=mixed", "RestartPreventExitStatus=66 78", "Delegate=yes", "OOMPolicy=continue"]
-    {
+    for line in [
+        "Type=notify",
+        "KillMode=mixed",
+        "RestartPreventExitStatus=66 78",
+        "Delegate=yes",
+        "OOMPolicy=continue",
+    ] {
         assert!(unit.lines().any(|found| found == line), "{line}");
     }
 }
