@@ -30,9 +30,15 @@ deny: ## licences, advisories and duplicates of the dependencies (installs cargo
 	$(CARGO) deny check
 
 lab: build ## the service on a real systemd: crashes, hangs, reboots; needs root (tests/lab/run)
-	@tests/lab/run target/release
+	@tests/lab/run
+
+rpm: build ## the package, into target/rpm
+	@packaging/rpm
+
+lab-rpm: rpm ## the same as lab, with the package installed, upgraded and removed
+	@tests/lab/run target/rpm/*.rpm
 
 bench: deps ## figures beside their floors; nothing here fails a build
 	$(CARGO) bench
 
-.PHONY: help deps build install demo test lint deny lab bench
+.PHONY: help deps build install demo test lint deny lab rpm lab-rpm bench

@@ -39,7 +39,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::control::messages::{FailureKind, Verb};
-use crate::logs;
+use crate::logs::under_journal;
 use exit::{Error, Exit};
 
 pub use beanstalk::ayl_beanstalk;
@@ -143,7 +143,7 @@ pub fn abaqis_daemons() -> ExitCode {
 /// Tells the operator, on standard error.
 fn say_plain(text: &str) {
     let text = text.trim_end();
-    let _ = if logs::under_journal() {
+    let _ = if under_journal() {
         // Each line is an entry of its own there, and an error only if it says so.
         text.lines().try_for_each(|line| writeln!(std::io::stderr(), "<3>{line}"))
     } else {
@@ -153,7 +153,7 @@ fn say_plain(text: &str) {
 
 /// Tells the operator who speaks, on standard error; the journal knows by itself.
 fn say(text: &str) {
-    if logs::under_journal() {
+    if under_journal() {
         say_plain(text);
     } else {
         say_plain(&format!("abaqis-daemons: {text}"));

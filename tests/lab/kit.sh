@@ -1,6 +1,7 @@
 # What `run` is written with. Sourced, with the repository as the working directory.
 
 passed=0 failed=0
+scratch=$(mktemp -d)
 readonly PATIENCE=40                   # seconds for what is to happen soon
 
 # Ends with 69 and the whole list if this host cannot run the lab.
@@ -10,8 +11,9 @@ needs_everything() {
         command -v "$program" >/dev/null || missing+=("$program")
     done
     for program in abaqis-daemons ayl_worker ayl_beanstalk; do
-        [[ -x $programs/$program ]] || missing+=("$programs/$program (make build)")
+        [[ -x target/release/$program ]] || missing+=("target/release/$program (make build)")
     done
+    [[ -z $package || -f $package ]] || missing+=("$package (make rpm)")
     [[ $EUID -eq 0 ]] || missing+=("root (sudo make lab)")
     [[ -d /sys/fs/cgroup/unified || -f /sys/fs/cgroup/cgroup.procs ]] || missing+=("cgroup v2")
     [[ ${#missing[@]} -gt 0 ]] || return 0
@@ -25,7 +27,7 @@ needs_everything() {
 
 begin() {
     tests/lab/machine up || { echo "lab: CANNOT RUN, the machine does not boot; nothing was tested" >&2; exit 69; }
-    [[ -n ${LAB_KEEP:-} ]] || trap 'tests/lab/machine down' EXIT
+    trap 'rm -rf -- "$scratch"; [[ -n ${LAB_KEEP:-} ]] || tests/lab/machine down' EXIT
 }
 
 end() {
@@ -69,12 +71,11 @@ passed() { ((SECONDS - $2 >= $1)); }
 
 # configuration <TEXT, and edit SED-SCRIPT: as an editor would, by a rename.
 configuration() {
-    cat >"$scratch"; chmod 0640 "$scratch"
-    put "$scratch" /etc/abaqis/.new
+    cat >"$scratch/new"; chmod 0640 "$scratch/new"
+    put "$scratch/new" /etc/abaqis/.new
     in_it sh -c 'chgrp abaqis /etc/abaqis/.new && mv /etc/abaqis/.new /etc/abaqis/daemons.yml'
 }
 edit() { in_it sed -i "$1" /etc/abaqis/daemons.yml; }
-scratch=$(mktemp)
 
 status_text() { is_now "$1" in_it systemctl show -P StatusText abaqis-daemons; }
 main_pid() { in_it systemctl show -P MainPID abaqis-daemons; }
