@@ -87,6 +87,7 @@ fn command(identity: Option<Identity>) -> Command {
         nice: None,
         limits: Vec::new(),
         die_with_parent: false,
+        pid_variable: None,
     }
 }
 

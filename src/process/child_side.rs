@@ -171,6 +171,7 @@ unsafe fn steps(prepared: &Prepared, status: &mut i32, errno: *const i32) -> Fai
                 libc::syscall(libc::SYS_exit_group, 0);
             }
         }
+        prepared.set_pid(u32::try_from(libc::syscall(libc::SYS_getpid)).unwrap_or_default());
         check!(Step::Directory, 0, libc::syscall(libc::SYS_chdir, prepared.directory()));
         let none: *const u64 = &raw const NO_SIGNALS;
         let old = std::ptr::null_mut::<u64>();

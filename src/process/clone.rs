@@ -308,6 +308,7 @@ mod tests {
             nice: None,
             limits: Vec::new(),
             die_with_parent: false,
+            pid_variable: None,
         };
         let null = File::options().write(true).open("/dev/null").unwrap();
         let output = Output { stdout: null.as_fd(), stderr: null.as_fd() };

@@ -31,6 +31,9 @@ pub struct Command {
     /// Send it SIGTERM when the supervisor dies. Not wanted under systemd, which ends
     /// the whole control group itself.
     pub die_with_parent: bool,
+    /// A variable of its environment, which `env` does not have, that is to hold its own
+    /// number, as `WATCHDOG_PID` does.
+    pub pid_variable: Option<&'static str>,
 }
 
 /// Where a child's output goes. Its stdin is `/dev/null`.

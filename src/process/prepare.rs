@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::command::{Command, Output, Resource};
 use super::error::SpawnError;
@@ -21,12 +22,13 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 #[derive(Debug)]
 pub(super) struct Prepared {
     texts: Vec<u8>,
-    /// Pointers into `texts`, a null pointer at the end.
+    /// Pointers into `texts`, and `pid_variable`, a null pointer at the end.
     argv: Vec<*const c_char>,
     envp: Vec<*const c_char>,
     /// The paths to try in turn.
     programs: Vec<*const c_char>,
     directory: *const c_char,
+    pid_variable: Option<PidVariable>,
     pub(super) limits: Vec<(Resource, libc::rlimit64)>,
     pub(super) identity: Option<Arc<Identity>>,
     pub(super) umask: u32,
@@ -52,6 +54,38 @@ pub(super) struct Fds {
     pub(super) highest: RawFd,
 }
 
+/// `NAME=` with room for the number that only the child knows; `envp` points to it, too.
+#[derive(Debug)]
+struct PidVariable {
+    /// Ends in more NUL bytes than a number has digits.
+    text: Box<[AtomicU8]>,
+    /// Where the number begins.
+    number: usize,
+}
+
+impl PidVariable {
+    fn new(name: &str) -> Self {
+        let text = name.bytes().chain([b'=']).chain([0; 11]).map(AtomicU8::new).collect();
+        Self { text, number: name.len() + 1 }
+    }
+
+    /// Allocates nothing and cannot panic: this is for the child.
+    fn set(&self, pid: u32) {
+        let mut power = 1;
+        while pid / power > 9 {
+            power *= 10;
+        }
+        for place in self.text.iter().skip(self.number) {
+            let digit = u8::try_from(pid / power % 10).unwrap_or_default();
+            place.store(b'0' + digit, Ordering::Relaxed);
+            power /= 10;
+            if power == 0 {
+                break;
+            }
+        }
+    }
+}
+
 /// Texts one after another, and where each begins.
 struct Texts {
     bytes: Vec<u8>,
@@ -71,7 +105,8 @@ impl Texts {
     }
 }
 
-// SAFETY: its pointers point into `texts`, which it owns and which nobody writes to.
+// SAFETY: its pointers point into `texts`, which it owns and which nobody writes to, and
+// into `pid_variable`, which it owns and whose bytes are atomic.
 unsafe impl Send for Prepared {}
 
 impl Prepared {
@@ -114,13 +149,18 @@ impl Prepared {
         let pointers = |starts: &[usize]| -> Vec<*const c_char> {
             starts.iter().map(|&start| at(start)).chain([std::ptr::null()]).collect()
         };
-        let (argv, envp, programs) = (pointers(&argv), pointers(&envp), pointers(&programs));
+        let (argv, mut envp, programs) = (pointers(&argv), pointers(&envp), pointers(&programs));
+        let pid_variable = command.pid_variable.map(PidVariable::new);
+        if let Some(variable) = &pid_variable {
+            envp.insert(0, variable.text.as_ptr().cast::<c_char>());
+        }
         let directory = at(directory);
         Ok(Self {
             argv,
             envp,
             programs,
             directory,
+            pid_variable,
             texts,
             limits: own::limits_for_child(&command.limits),
             identity: command.identity.clone(),
@@ -152,6 +192,14 @@ impl Prepared {
     /// The paths to try in turn, without the null pointer at the end.
     pub(super) fn programs(&self) -> &[*const c_char] {
         self.programs.split_last().map_or(&[], |(_, programs)| programs)
+    }
+
+    /// Tells the child its own number, in the variable that is for that. Only the child
+    /// calls it: it neither allocates nor can it panic.
+    pub(super) fn set_pid(&self, pid: u32) {
+        if let Some(variable) = &self.pid_variable {
+            variable.set(pid);
+        }
     }
 
     /// For chdir(2).

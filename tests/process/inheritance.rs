@@ -186,3 +186,13 @@ fn our_own_score_for_the_end_of_memory_is_not_changed_by_a_child() {
     report(&command(&["true"]));
     assert_eq!(own(), before);
 }
+
+#[test]
+fn it_is_told_its_own_number_where_it_is_to_know_it() {
+    let mut told = command(&["sh", "-c", "echo $WATCHDOG_PID $$"]);
+    told.pid_variable = Some("WATCHDOG_PID");
+    let report = report(&told);
+    let (variable, own) = report.trim().split_once(' ').unwrap();
+    assert_eq!(variable, own);
+    assert!(own.parse::<u32>().is_ok(), "{report}");
+}

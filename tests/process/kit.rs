@@ -37,6 +37,7 @@ pub(crate) fn command(argv: &[&str]) -> Command {
         nice: None,
         limits: Vec::new(),
         die_with_parent: false,
+        pid_variable: None,
     }
 }
 

@@ -152,6 +152,7 @@ fn spawn(program: &Path, folder: &Path, port: u16) -> Result<Child, QueueError> 
         nice: None,
         limits: Vec::new(),
         die_with_parent: true,
+        pid_variable: None,
     };
     let stderr = io::stderr();
     Ok(process::spawn(&command, Output { stdout: stderr.as_fd(), stderr: stderr.as_fd() }, None)?)

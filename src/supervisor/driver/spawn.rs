@@ -155,6 +155,7 @@ impl Spawner {
             nice: (process.nice != 0).then(|| i32::from(process.nice)),
             limits: limits(&process.limits),
             die_with_parent: self.die_with_parent,
+            pid_variable: None,
         })
     }
 }
@@ -194,6 +195,8 @@ impl Driver {
         command.env.extend(told);
         if let Some(period) = spec.daemon.process.watchdog {
             command.env.push(("WATCHDOG_USEC".into(), period.as_micros().to_string().into()));
+            // Not what it starts in turn, which inherits that.
+            command.pid_variable = Some("WATCHDOG_PID");
         }
         let output = self
             .spawner
