@@ -31,7 +31,7 @@ use crate::beanstalk::JobId;
 /// How a worker ended: its exit status.
 pub type Status = u8;
 
-type Starting = Pin<Box<dyn Future<Output = io::Result<Executor>>>>;
+type Starting = Pin<Box<dyn Future<Output = io::Result<Executor>> + Send>>;
 
 /// The executor, as far as it has come.
 enum Stage {
@@ -84,7 +84,8 @@ pub fn main(options: Options) -> io::Result<Status> {
                 }
             })
         });
-        let status = run(options, terminations).await;
+        // A task of its own: to wake the main future would cost a system call each time.
+        let status = tokio::spawn(run(options, terminations)).await.map_err(io::Error::other)?;
         listener.abort();
         pings.inspect(tokio::task::JoinHandle::abort);
         status
@@ -233,7 +234,7 @@ impl Worker {
         }
     }
 
-    async fn order(&self, order: Order) {
+    async fn order(&mut self, order: Order) {
         // The link ends only after this loop.
         let _ = self.orders.send(order).await;
     }
