@@ -26,9 +26,9 @@ pub mod beanstalk;
 #[forbid(unsafe_code)]
 pub mod ayl;
 #[forbid(unsafe_code)]
-pub mod schedule;
-#[forbid(unsafe_code)]
 pub mod config;
+#[forbid(unsafe_code)]
+pub mod schedule;
 #[forbid(unsafe_code)]
 pub mod plan;
 #[forbid(unsafe_code)]

@@ -22,6 +22,7 @@ mod plan;
 mod reload;
 mod run;
 mod running;
+mod scheduler;
 pub mod screen;
 mod show;
 mod signal;
@@ -30,6 +31,7 @@ pub mod table;
 mod tube;
 mod worker;
 
+pub use scheduler::ayl_scheduler;
 pub use worker::ayl_worker;
 mod words;
 

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::problem::Words;
 use super::quantity::QuantityError;
-use super::yaml::YamlError;
+use super::yaml::{Node, ScalarKind, Value, YamlError};
 use super::{SignalError, TemplateError};
 use crate::names::{NameError, ServerAddressError, TubeError};
 
@@ -245,8 +246,22 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What may have been meant, in words that stand behind the caret.
-    pub(super) fn hint(&self) -> Option<String> {
+    /// A value of another shape than `expected`, with what stands there instead.
+    pub fn wrong_type(node: &Node, expected: &'static str) -> Self {
+        let found = match (&node.value, node.scalar_kind()) {
+            (Value::Scalar { text, .. }, Some(ScalarKind::Number)) => format!("the number {text}"),
+            (Value::Scalar { text, .. }, Some(ScalarKind::Boolean)) => text.clone(),
+            (Value::Scalar { text, .. }, Some(ScalarKind::Text)) if text.chars().count() <= 40 => {
+                format!("{text:?}")
+            }
+            _ => node.what().to_owned(),
+        };
+        Self::WrongType { expected, found }
+    }
+}
+
+impl Words for Fault {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownKey { hint, .. }
             | Self::WrongWord { hint, .. }
@@ -258,7 +273,7 @@ impl Fault {
 }
 
 /// Whichever of `known` is `text` with a slip of the finger.
-pub(super) fn slip<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn slip<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (text.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()

@@ -24,10 +24,10 @@ mod template;
 pub mod yaml;
 
 pub use crate::names::ServerAddress;
-pub use fault::Fault;
+pub use fault::{Fault, slip};
 pub use host::{Group, Host, Privilege, User};
 pub use model::*;
-pub use problem::{Problem, Problems, Severity};
+pub use problem::{Problem, Problems, Severity, Sources, Words};
 pub use quantity::{QuantityError, parse_duration, parse_size, write_duration, write_size};
 pub use read::sections;
 pub use signal::{Signal, SignalError};
@@ -35,7 +35,6 @@ pub use template::{Template, TemplateError, Variable};
 
 use std::path::PathBuf;
 
-use problem::Sources;
 use read::Reader;
 use yaml::Place;
 

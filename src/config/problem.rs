@@ -25,9 +25,15 @@ pub enum Severity {
     Warning,
 }
 
+/// What is wrong, in words.
+pub trait Words: fmt::Debug + fmt::Display {
+    /// What may have been meant, in words that stand behind the caret.
+    fn hint(&self) -> Option<String>;
+}
+
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct Problem<F = Fault> {
     /// The file.
     pub file: Arc<Path>,
     /// The place in it.
@@ -37,7 +43,7 @@ pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: F,
     /// The source line, or the part of it that is shown, and how many characters of
     /// it stand before the place.
     snippet: Option<(String, usize)>,
@@ -45,11 +51,13 @@ pub struct Problem {
 
 /// A configuration that cannot be used: all that is wrong with it, in the order of
 /// the files. Never empty.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Problems(pub Vec<Problem>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems<F = Fault>(pub Vec<Problem<F>>);
 
-/// The files that problems are about.
-pub(super) struct Sources<'a> {
+impl<F: Words> std::error::Error for Problems<F> {}
+
+/// The files that problems are about, numbered as in [`Place::file`].
+pub struct Sources<'a> {
     files: Vec<(Arc<Path>, &'a [u8])>,
 }
 
@@ -61,7 +69,8 @@ const BEFORE: usize = 60;
 const MAX_WRITTEN: usize = 200;
 
 impl<'a> Sources<'a> {
-    pub(super) fn new(files: impl Iterator<Item = (PathBuf, &'a [u8])>) -> Self {
+    /// Each with its path, as it is shown, and its bytes.
+    pub fn new(files: impl Iterator<Item = (PathBuf, &'a [u8])>) -> Self {
         Self { files: files.map(|(path, text)| (path.into(), text)).collect() }
     }
 
@@ -69,7 +78,8 @@ impl<'a> Sources<'a> {
         self.files.get(usize::from(file)).map_or(Path::new(""), |(path, _)| path)
     }
 
-    pub(super) fn problem(&self, severity: Severity, place: Place, key: String, fault: Fault) -> Problem {
+    /// The problem at `place`, with its line of the source.
+    pub fn problem<F>(&self, severity: Severity, place: Place, key: String, fault: F) -> Problem<F> {
         let (file, text) = match self.files.get(usize::from(place.file)) {
             Some((file, text)) => (Arc::clone(file), *text),
             None => (Path::new("").into(), &b""[..]),
@@ -112,14 +122,14 @@ fn harmless(text: &str) -> String {
     out
 }
 
-impl Problem {
+impl<F: Words> Problem<F> {
     /// The message with the source line and a caret below it.
     pub fn with_source(&self) -> impl fmt::Display + '_ {
         WithSource(self)
     }
 }
 
-impl fmt::Display for Problem {
+impl<F: Words> fmt::Display for Problem<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: ", self.file.display(), self.place.line, self.place.column)?;
         if self.severity == Severity::Warning {
@@ -132,9 +142,9 @@ impl fmt::Display for Problem {
     }
 }
 
-struct WithSource<'a>(&'a Problem);
+struct WithSource<'a, F>(&'a Problem<F>);
 
-impl fmt::Display for WithSource<'_> {
+impl<F: Words> fmt::Display for WithSource<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = self.0;
         write!(f, "{problem}")?;
@@ -155,7 +165,7 @@ impl fmt::Display for WithSource<'_> {
     }
 }
 
-impl fmt::Display for Problems {
+impl<F: Words> fmt::Display for Problems<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, problem) in self.0.iter().take(MAX_WRITTEN).enumerate() {
             let line_end = if i == 0 { "" } else { "\n" };

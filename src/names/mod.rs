@@ -22,4 +22,4 @@ pub use instance::{InstanceId, InstanceIdError};
 pub use selector::{Selector, SelectorError};
 pub use server::{ServerAddress, ServerAddressError};
 pub use tube::{Tube, TubeError};
-pub use word::{ApplicationName, DaemonName, NameError, Version};
+pub use word::{ApplicationName, DaemonName, EntryName, NameError, Version};

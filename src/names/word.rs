@@ -106,6 +106,11 @@ word! {
     Version, "-_.+"
 }
 
+word! {
+    /// The key of an entry of a timetable.
+    EntryName, "-_."
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

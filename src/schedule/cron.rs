@@ -19,6 +19,18 @@ pub enum CronError {
         /// What the parser says of it.
         reason: String,
     },
+    /// One of its fields is wrong.
+    #[error("{found:?} is not a {name}, expected {expected}")]
+    Field {
+        /// The field.
+        found: String,
+        /// What it is.
+        name: &'static str,
+        /// What may stand there.
+        expected: &'static str,
+        /// How many characters of the text stand before it.
+        before: usize,
+    },
     /// It is well formed, and no day is ever like that.
     #[error("{0:?} is never due: there is no such date")]
     Impossible(String),
@@ -121,10 +133,7 @@ impl FromStr for Cron {
     type Err = CronError;
 
     fn from_str(text: &str) -> Result<Self, CronError> {
-        let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-        let pattern = parser
-            .parse(text)
-            .map_err(|error| CronError::Syntax { text: text.to_owned(), reason: error.to_string() })?;
+        let pattern = parse(text).map_err(|reason| fault(text, reason))?;
         let hourly = (0..24).all(|hour| pattern.pattern.hour_match(hour).unwrap_or(false));
         let cron = Self { pattern, text: text.to_owned(), hourly };
         // The Gregorian calendar repeats after 400 years; leap days come at the latest after 8.
@@ -134,6 +143,47 @@ impl FromStr for Cron {
             _ => Err(CronError::Impossible(cron.text)),
         }
     }
+}
+
+fn parse(text: &str) -> Result<croner::Cron, String> {
+    let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
+    parser.parse(text).map_err(|error| error.to_string())
+}
+
+/// The fields, each with what may stand there.
+const FIELDS: [(&str, &str); 6] = [
+    ("second", "0 to 59"),
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day of the month", "1 to 31, or L for the last"),
+    ("month", "1 to 12, or JAN to DEC"),
+    ("day of the week", "0 to 7, or SUN to SAT"),
+];
+
+/// What is wrong with `text`, which the parser refuses with `reason`.
+fn fault(text: &str, reason: String) -> CronError {
+    let syntax = |reason: String| CronError::Syntax { text: text.to_owned(), reason };
+    if text.starts_with('@') {
+        return syntax("known are @hourly, @daily, @weekly, @monthly and @yearly".to_owned());
+    }
+    let found: Vec<&str> = text.split_whitespace().collect();
+    let missing = match found.len() {
+        5 => 1,
+        6 => 0,
+        count => {
+            let fields = if count == 1 { "field" } else { "fields" };
+            return syntax(format!("it has {count} {fields}, not 5, or 6 with the second first"));
+        }
+    };
+    for (i, (&field, (name, expected))) in found.iter().zip(&FIELDS[missing..]).enumerate() {
+        // The others are replaced by what is right anyway.
+        let alone: Vec<&str> = (0..found.len()).map(|other| if other == i { field } else { "*" }).collect();
+        if parse(&alone.join(" ")).is_err() {
+            let before = text[..field.as_ptr().addr() - text.as_ptr().addr()].chars().count();
+            return CronError::Field { found: field.to_owned(), name, expected, before };
+        }
+    }
+    syntax(reason)
 }
 
 impl std::fmt::Display for Cron {

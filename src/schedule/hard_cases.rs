@@ -104,7 +104,10 @@ fn what_is_never_due_is_an_error() {
         assert_eq!(text.parse::<Cron>(), Err(CronError::Impossible(text.into())));
     }
     for text in ["", "* * *", "61 * * * *", "x", "* * * * * * 2026"] {
-        assert!(matches!(text.parse::<Cron>(), Err(CronError::Syntax { .. })), "{text:?}");
+        assert!(
+            matches!(text.parse::<Cron>(), Err(CronError::Syntax { .. } | CronError::Field { .. })),
+            "{text:?}"
+        );
     }
 }
 

@@ -22,6 +22,7 @@
 mod catch_up;
 mod cron;
 mod rule;
+pub mod timetable;
 
 #[cfg(test)]
 mod hard_cases;

@@ -75,12 +75,12 @@ impl<'a> Reader<'a> {
     }
 
     pub(in crate::config) fn error(&mut self, place: Place, fault: impl Into<Fault>) {
-        let problem = self.sources.problem(Severity::Error, place, self.key(), fault.into());
+        let problem = self.sources.problem::<Fault>(Severity::Error, place, self.key(), fault.into());
         self.problems.push(problem);
     }
 
     pub(in crate::config) fn warn(&mut self, place: Place, fault: impl Into<Fault>) {
-        let problem = self.sources.problem(Severity::Warning, place, self.key(), fault.into());
+        let problem = self.sources.problem::<Fault>(Severity::Warning, place, self.key(), fault.into());
         self.problems.push(problem);
     }
 

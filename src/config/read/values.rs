@@ -13,15 +13,7 @@ use crate::config::{Command, Milli, Template};
 
 impl Reader<'_> {
     pub(super) fn wrong_type<T>(&mut self, node: &Node, expected: &'static str) -> Option<T> {
-        let found = match (&node.value, node.scalar_kind()) {
-            (Value::Scalar { text, .. }, Some(ScalarKind::Number)) => format!("the number {text}"),
-            (Value::Scalar { text, .. }, Some(ScalarKind::Boolean)) => text.clone(),
-            (Value::Scalar { text, .. }, Some(ScalarKind::Text)) if text.chars().count() <= 40 => {
-                format!("{text:?}")
-            }
-            _ => node.what().to_owned(),
-        };
-        self.error(node.place, Fault::WrongType { expected, found });
+        self.error(node.place, Fault::wrong_type(node, expected));
         None
     }
 

@@ -1,0 +1,94 @@
+//! `ayl_scheduler`: says whether a timetable can be used, and what it comes to.
+
+mod check;
+mod file;
+mod preview;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use super::completions::{self, Completions};
+use super::exit::{Error, Exit};
+use super::man::Man;
+
+/// Says whether a timetable can be used, and what is due when
+#[derive(Debug, Parser)]
+#[command(name = "ayl_scheduler", version, arg_required_else_help = true, propagate_version = true)]
+#[command(after_long_help = WORDS)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What stands below the help, and in the manual page.
+const WORDS: &str = "\
+Exit status:
+  0   done
+  64  not called as it ought to be
+  66  no such file
+  74  the output cannot be written
+  77  the file may not be read
+  78  the timetable is not valid
+
+Files:
+  config/schedule.yml  the timetable of an application: see schedule.yml(5)";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Whether a timetable can be used, with everything that is wrong
+    Check(check::Check),
+    /// What is due in a span of time
+    Preview(preview::Preview),
+    /// Completions of the command line for a shell
+    Completions(Completions),
+    /// Manual pages
+    Man(Man),
+}
+
+impl Program {
+    fn run(&self) -> Result<Exit, Error> {
+        match &self.command {
+            Command::Check(command) => command.run(),
+            Command::Preview(command) => command.run(),
+            Command::Completions(command) => command.run(&Self::command()),
+            Command::Man(command) => command.run(Self::command()),
+        }
+    }
+}
+
+/// The program `ayl_scheduler`: runs what the command line asks for.
+pub fn ayl_scheduler() -> ExitCode {
+    completions::answer(Program::command);
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => {
+            // A closed standard error is nothing to report, and nowhere to report it.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
+        }
+    };
+    match program.run() {
+        Ok(exit) => exit.into(),
+        Err(error) if error.is_closed_pipe() => Exit::Success.into(),
+        Err(error) => {
+            let _ = match error.exit() {
+                // Problems of a file begin with its name and their place, for editors to find.
+                Exit::Configuration => writeln!(std::io::stderr(), "{error}"),
+                _ => writeln!(std::io::stderr(), "ayl_scheduler: {error}"),
+            };
+            error.exit().into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Program::command().debug_assert();
+    }
+}
