@@ -122,9 +122,10 @@ fn a_group_that_was_not_left_to_it_stays_as_it_is() {
 #[test]
 fn in_a_terminal_no_group_is_made() {
     let Some(delegated) = Delegated::make("terminal", true) else { return };
-    let site = Site::with_daemons("s: {command: [sleep, infinity]}");
+    let site = Site::with_daemons("s: {command: [sleep, infinity], limits: {cpu: 50%}}");
     let supervisor = site.start_as(&mut delegated.command(&site));
     supervisor.wait_for("a/s/1", "ready");
     assert_eq!(delegated.groups(), Vec::<String>::new());
+    assert!(site.log().contains("limits.memory and limits.cpu of a/s have no effect: they need"));
     assert!(supervisor.stop().success());
 }

@@ -207,6 +207,7 @@ impl Driver {
         };
         let wanted = next.wanted.clone();
         self.spawner.know(&wanted);
+        self.spawner.warn_unlimited(&wanted);
         self.configuration.applied = Some(next);
         self.decide(Event::Apply { wanted, request: Some(request) });
     }

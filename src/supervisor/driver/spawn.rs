@@ -1,6 +1,6 @@
 //! Starts processes, and checks whether they are ready.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
@@ -93,6 +93,24 @@ impl Spawner {
                     tracing::warn!(%error, "cannot look up the groups of user {}", account.user);
                 }
             }
+        }
+    }
+
+    /// Says which limits nothing here can keep.
+    pub(super) fn warn_unlimited(&self, wanted: &Wanted) {
+        if self.cgroups.is_some() {
+            return;
+        }
+        let limited = wanted.values().filter(|spec| {
+            let limits = &spec.daemon.process.limits;
+            limits.cpu.is_some() || matches!(limits.memory, Some(Bound::At(_)))
+        });
+        let daemons: BTreeSet<_> = limited.map(|spec| (&spec.id.application, &spec.id.daemon)).collect();
+        for (application, daemon) in daemons {
+            tracing::warn!(
+                "limits.memory and limits.cpu of {application}/{daemon} have no effect: they need control groups, \
+                 as a systemd service with Delegate=yes has"
+            );
         }
     }
 
