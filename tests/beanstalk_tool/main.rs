@@ -7,5 +7,6 @@ mod mishap;
 mod new_words;
 mod old_words;
 mod ruby;
+mod session;
 mod terminal;
 mod tool;
