@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench queue [JOBS]` prints both rates and their ratio, the median of
 //! several rounds in turn. The bare loop writes a whole window of ready-made commands
-//! and then reads as many lines; it parses nothing.
+//! and then reads as many lines; it parses nothing. `put_floor.c` is the same in C.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -29,19 +29,24 @@ fn main() -> Outcome<()> {
     let jobs = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(100_000);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let server = Server::start()?;
+    let floor = Floor::build()?;
     let (mut puts, mut drains, mut singles) = (Pair::default(), Pair::default(), Pair::default());
+    let mut beside_c = Pair::default();
     for round in 0..ROUNDS {
         let mut raw = Raw::connect(server.port, &format!("raw{round}"))?;
         let mut client = runtime.block_on(connect(server.port, &format!("client{round}")))?;
         puts.raw.push(rate(jobs, || raw.put(jobs))?);
         puts.client.push(rate(jobs, || runtime.block_on(put(&mut client, jobs)))?);
+        beside_c.raw.push(floor.put(server.port, &format!("c{round}"), jobs)?);
         let few = jobs / 20;
         singles.raw.push(rate(few, || raw.drain_singly(few))?);
         singles.client.push(rate(few, || runtime.block_on(drain_singly(&mut client, few)))?);
         drains.raw.push(rate(jobs - few, || raw.drain(jobs - few))?);
         drains.client.push(rate(jobs - few, || runtime.block_on(drain(&mut client, jobs - few)))?);
     }
-    puts.print("pipelined put");
+    beside_c.client.clone_from(&puts.client);
+    beside_c.print("pipelined put, bare C");
+    puts.print("pipelined put, bare Rust");
     drains.print("pipelined reserve and delete");
     singles.print("reserve, then delete");
     Ok(())
@@ -58,6 +63,29 @@ impl Pair {
     fn print(&mut self, what: &str) {
         let (raw, client) = (median(&mut self.raw), median(&mut self.client));
         println!("{what:<30} {raw:>9.0}/s bare {client:>9.0}/s client   {:.2} of bare", client / raw);
+    }
+}
+
+/// The bare loop in C, built for this run.
+struct Floor(tempfile::TempDir);
+
+impl Floor {
+    fn build() -> Outcome<Self> {
+        let folder = tempfile::tempdir()?;
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/put_floor.c");
+        let built = Command::new("cc")
+            .args(["-O2", "-o"])
+            .arg(folder.path().join("put_floor"))
+            .arg(source)
+            .status()?;
+        if built.success() { Ok(Self(folder)) } else { Err("cc cannot build put_floor.c".into()) }
+    }
+
+    /// Its rate, in jobs per second.
+    fn put(&self, port: u16, tube: &str, jobs: u32) -> Outcome<f64> {
+        let mut command = Command::new(self.0.path().join("put_floor"));
+        command.args([&port.to_string(), tube, &jobs.to_string(), &WINDOW.to_string(), BODY]);
+        Ok(String::from_utf8(command.output()?.stdout)?.trim().parse()?)
     }
 }
 
