@@ -1,4 +1,5 @@
-//! `man`: the manual pages, from the same words as `--help`.
+//! `man`: the manual pages, of commands from the same words as `--help`, of files from
+//! docs/.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,13 +10,14 @@ use clap_mangen::Man as Page;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use super::exit::{Error, Exit};
+use super::manual;
 use super::screen::Screen;
 use super::words::sections;
 
 /// The arguments of `man`.
 #[derive(Debug, Args)]
 pub(crate) struct Man {
-    /// The page of this command; without it that of the program
+    /// The page of this command or file; without it that of the program
     #[arg(conflicts_with = "out")]
     command: Option<String>,
     /// Write every page into this folder
@@ -41,6 +43,7 @@ impl Man {
             None => roff(&program, &program)?,
             Some(name) => match program.find_subcommand(name) {
                 Some(command) => roff(&program, command)?,
+                None if manual::file_of(program.get_name()) == Some(name) => file(&program, name)?,
                 None => return Err(Error::new(Exit::Usage, format!("there is no command {name:?}"))),
             },
         };
@@ -58,18 +61,35 @@ fn built(program: Command) -> Command {
     program
 }
 
-/// Each page's file name and text: the program's and one for every command.
+/// Each page's file name and text: the program's, one for every command, its file's.
 fn pages(program: &Command) -> io::Result<Vec<(String, Vec<u8>)>> {
     let shown = program.get_subcommands().filter(|command| !command.is_hide_set());
-    std::iter::once(program)
+    let commands = std::iter::once(program)
         .chain(shown)
-        .map(|command| Ok((format!("{}.1", name(command)), roff(program, command)?)))
-        .collect()
+        .map(|command| Ok((format!("{}.1", name(command)), roff(program, command)?)));
+    let files = manual::file_of(program.get_name())
+        .into_iter()
+        .map(|name| Ok((format!("{name}.5"), file(program, name)?)));
+    commands.chain(files).collect()
+}
+
+/// The page of the file `name`.
+fn file(program: &Command, name: &str) -> io::Result<Vec<u8>> {
+    let version = program.get_version().unwrap_or_default();
+    let mut text = Vec::new();
+    manual::page(name, version).to_writer(&mut text)?;
+    Ok(text)
 }
 
 /// `abaqis-daemons-status`
 fn name(command: &Command) -> &str {
     command.get_display_name().unwrap_or_else(|| command.get_name())
+}
+
+/// The page of a program without commands.
+pub(crate) fn page(program: Command) -> io::Result<Vec<u8>> {
+    let program = built(program);
+    roff(&program, &program)
 }
 
 /// The page of `command`, which is `program` or one of its commands.
@@ -105,6 +125,9 @@ fn roff(program: &Command, command: &Command) -> io::Result<Vec<u8>> {
     if name(command) != name(program) {
         more.control("SH", ["SEE ALSO"]);
         more.text([bold(name(program)), roman("(1): selectors, exit status, environment, files")]);
+    } else if let Some(file) = manual::file_of(name(program)) {
+        more.control("SH", ["SEE ALSO"]);
+        more.text([bold(file), roman("(5)")]);
     }
     more.to_writer(&mut text)?;
     Ok(text)

@@ -16,6 +16,7 @@ mod json;
 mod live;
 mod logs;
 mod man;
+mod manual;
 mod operate;
 pub mod place;
 mod plan;

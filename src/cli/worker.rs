@@ -122,8 +122,9 @@ type Failed = (Exit, String);
 
 fn run(arguments: Arguments) -> Result<u8, Failed> {
     if arguments.man {
-        let page = clap_mangen::Man::new(Arguments::command());
-        page.render(&mut std::io::stdout()).map_err(|error| (Exit::Io, format!("ayl_worker: {error}")))?;
+        super::man::page(Arguments::command())
+            .and_then(|page| std::io::stdout().write_all(&page))
+            .map_err(|error| (Exit::Io, format!("ayl_worker: {error}")))?;
         return Ok(0);
     }
     if arguments.be == Some(Role::Executor) {

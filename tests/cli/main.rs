@@ -2,6 +2,7 @@
 
 mod answers;
 mod golden;
+mod manual;
 mod real;
 mod scripted;
 mod terminal;
