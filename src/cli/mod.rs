@@ -59,6 +59,7 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// The supervisor, in the foreground: what systemd starts
+    #[command(after_long_help = words::RUN)]
     Run(run::Run),
     /// Local testing: a private beanstalkd, every daemon, one colored log; Ctrl-C ends all
     Dev(dev::Dev),

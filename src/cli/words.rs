@@ -38,6 +38,13 @@ Files:
   /etc/abaqis/daemons.d/*.yml        more of them, in the order of the names
   /run/abaqis-daemons/control.sock   where commands reach the supervisor";
 
+/// Of `run`.
+pub(crate) const RUN: &str = "\
+Signals:
+  TERM, INT  stop every daemon, then end; a second one kills what is left
+  HUP        apply the configuration as it is now, as `reload` does
+  USR1       open the log files anew, after something else has renamed them";
+
 /// Of `status`.
 pub(crate) const STATUS: &str = "\
 States:

@@ -101,3 +101,17 @@ fn a_queue_that_is_away_is_no_reason_not_to_run() {
     let supervisor = site.start();
     supervisor.wait_for("a/s/1", "ready");
 }
+
+#[test]
+fn log_files_that_were_renamed_are_opened_anew_on_sigusr1() {
+    let site = Site::with_daemons(
+        "s: {command: [sh, -c, 'while echo a line; do sleep 0.05; done'], log: {file: '{path}/s.log'}}",
+    );
+    let supervisor = site.start();
+    let path = site.join("s.log");
+    let line = || fs::read_to_string(&path).ok().filter(|text| text.contains("a line"));
+    until("a line", line);
+    fs::rename(&path, site.join("s.log.old")).unwrap();
+    supervisor.signal(libc::SIGUSR1);
+    until("a line in a new file", line);
+}

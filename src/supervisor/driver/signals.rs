@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use futures_util::StreamExt;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Origin;
 use signal_hook_tokio::SignalsInfo;
@@ -25,6 +25,8 @@ pub(super) enum Wish {
     Stop(String),
     /// Read the configuration again.
     Reload(String),
+    /// Open the log files anew: somebody has renamed them.
+    Reopen,
     /// A child has ended, perhaps one nobody knows.
     Child,
 }
@@ -38,7 +40,7 @@ pub(super) struct Signals {
 impl Signals {
     /// Takes the signals over from the system's defaults. Needs a tokio runtime.
     pub(super) fn new(hangup: Hangup) -> io::Result<Self> {
-        Ok(Self { signals: SignalsInfo::new([SIGTERM, SIGINT, SIGHUP, SIGCHLD])?, hangup })
+        Ok(Self { signals: SignalsInfo::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD])?, hangup })
     }
 
     /// The next one. Cancel safe.
@@ -53,6 +55,7 @@ impl Signals {
     fn wish(&self, origin: &Origin) -> Wish {
         match (origin.signal, self.hangup) {
             (SIGCHLD, _) => Wish::Child,
+            (SIGUSR1, _) => Wish::Reopen,
             (SIGHUP, Hangup::Reload) => Wish::Reload(told(origin)),
             _ => Wish::Stop(told(origin)),
         }

@@ -170,6 +170,7 @@ impl Driver {
                 tracing::info!("reload, on {who}");
                 self.reload(None, watcher);
             }
+            Wish::Reopen => self.spawner.logs.reopen(),
             Wish::Stop(who) => self.stop(&who),
         }
     }
