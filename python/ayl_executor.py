@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """The executor for applications in Python: docs/executor.md is its contract.
 
     boot ─► import the application's module ─► ready
