@@ -25,9 +25,10 @@ lint: ## format and lints, warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 
-deny: ## licences, advisories and duplicates of the dependencies (installs cargo-deny)
+deny: ## licences, sources and advisories of the dependencies (installs cargo-deny; the last needs github.com)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
-	$(CARGO) deny check
+	$(CARGO) deny check licenses bans sources
+	$(CARGO) deny check advisories
 
 lab: build ## the service on a real systemd: crashes, hangs, reboots; needs root (tests/lab/run)
 	@tests/lab/run
