@@ -1,3 +1,5 @@
+//! Markdown in, requests of roff out.
+
 use std::collections::BTreeSet;
 
 use super::*;
