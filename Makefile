@@ -30,16 +30,25 @@ deny: ## licences, sources and advisories of the dependencies (installs cargo-de
 	$(CARGO) deny check licenses bans sources
 	$(CARGO) deny check advisories
 
-lab: build ## the service on a real systemd: crashes, hangs, reboots; needs root (tests/lab/run)
-	@tests/lab/run
+lab: build ## the service on a real systemd: crashes, hangs, reboots, an update; needs root
+	@tests/lab/run rpm target/release
 
-rpm: build ## the package, into target/rpm
+lab-rpm: rpm ## the same with the programs of `make rpm`
+	@tests/lab/run rpm "$$(packaging/build)"
+
+lab-deb: deb ## and as a Debian package
+	@tests/lab/run deb "$$(packaging/build)"
+
+rpm: ## the package, into target/rpm; its programs run on glibc 2.28
 	@packaging/rpm
 
-lab-rpm: rpm ## the same as lab, with the package installed, upgraded and removed
-	@tests/lab/run target/rpm/*.rpm
+deb: ## the package for Debian, into target/deb
+	@packaging/deb
+
+same: ## builds the packages again elsewhere, and compares the bytes
+	@packaging/same
 
 bench: deps ## figures beside their floors; nothing here fails a build
 	$(CARGO) bench
 
-.PHONY: help deps build install demo test lint deny lab rpm lab-rpm bench
+.PHONY: help deps build install demo test lint deny lab lab-rpm lab-deb rpm deb same bench
