@@ -21,12 +21,31 @@
 
 mod catch_up;
 mod cron;
+mod due;
 mod rule;
 pub mod timetable;
+mod token;
+mod turn;
 
 #[cfg(test)]
 mod hard_cases;
 
 pub use catch_up::{CatchUp, Missed, missed};
 pub use cron::{Cron, CronError};
+pub use due::{Due, due, next_look, put_at};
 pub use rule::{Rule, splay};
+pub use token::{Past, PutJob, Token, entry_of, token_tube};
+pub use turn::{Ask, Heard, Outcome, Turn};
+
+/// The entry `e` with these settings, as in `every: 1h, catch_up: all`.
+#[cfg(test)]
+fn test_entry(settings: &str) -> timetable::Entry {
+    let lines = settings.split(", ").map(|setting| {
+        let (key, value) = setting.split_once(": ").unwrap();
+        let quote = if value.contains('*') { "\"" } else { "" };
+        format!("  {key}: {quote}{value}{quote}\n")
+    });
+    let text = format!("e:\n  code: Resident.census\n{}", lines.collect::<String>());
+    let file = crate::config::SourceFile::new("schedule.yml", text.into_bytes());
+    timetable::load(&file, jiff::tz::db()).unwrap().entries.remove(0)
+}

@@ -1,11 +1,13 @@
 //! What makes an entry due: a cron expression or a period.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Cron;
+use crate::config::write_duration;
 
 /// What makes an entry due.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +36,16 @@ impl Rule {
     /// The instants due after `after`, in order.
     pub fn after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
         std::iter::successors(self.next(after), |&due| self.next(due))
+    }
+}
+
+impl fmt::Display for Rule {
+    /// What tells it from another: `0 3 * * * America/Denver`, `every 15m`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cron(cron, zone) => write!(f, "{cron} {}", zone.iana_name().unwrap_or("UTC")),
+            Self::Every(period) => write!(f, "every {}", write_duration(*period)),
+        }
     }
 }
 
