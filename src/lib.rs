@@ -42,6 +42,10 @@ pub mod queue;
 #[forbid(unsafe_code)]
 pub mod worker;
 #[forbid(unsafe_code)]
+pub mod watch;
+#[forbid(unsafe_code)]
+pub mod scheduler;
+#[forbid(unsafe_code)]
 pub mod control;
 #[forbid(unsafe_code)]
 pub mod supervisor;

@@ -50,6 +50,19 @@ pub trait Queue {
     fn stamp(&mut self) -> Stamp;
 }
 
+impl<Q: Queue> Queue for &mut Q {
+    type Receipt = Q::Receipt;
+    type Error = Q::Error;
+
+    fn put(&mut self, job: Submission) -> impl Future<Output = Result<Self::Receipt, Self::Error>> {
+        (**self).put(job)
+    }
+
+    fn stamp(&mut self) -> Stamp {
+        (**self).stamp()
+    }
+}
+
 /// Why a job was not submitted.
 #[derive(Debug, Error)]
 pub enum EngineError<E: std::error::Error> {
@@ -118,7 +131,15 @@ impl<Q: Queue> Engine<Q> {
         handler: Option<Handler>,
         options: &Options,
     ) -> Result<Q::Receipt, EngineError<Q::Error>> {
-        let mut message = Message::new(code, handler);
+        self.submit_message(Message::new(code, handler), options).await
+    }
+
+    /// Submits that message as a job, signed if this engine signs.
+    pub async fn submit_message(
+        &mut self,
+        mut message: Message,
+        options: &Options,
+    ) -> Result<Q::Receipt, EngineError<Q::Error>> {
         if let Some(keys) = &self.keys {
             let key = keys.signing().ok_or(EngineError::NoSigningKey)?;
             let Stamp { now, number } = self.queue.stamp();
@@ -145,7 +166,7 @@ mod tests {
 
     struct Kept(Vec<Submission>);
 
-    impl Queue for &mut Kept {
+    impl Queue for Kept {
         type Receipt = u64;
         type Error = std::convert::Infallible;
 

@@ -14,6 +14,9 @@ pub struct Message {
     pub handler: Option<Handler>,
     /// The job's class, when `code` only carries a serialized `ActiveJob`.
     pub active_job: Option<String>,
+    /// The slot of a timetable that it was put for: `census@2026-11-24T03:00:00Z`. For
+    /// whoever looks at the queue; workers do not, and it is not signed.
+    pub slot: Option<String>,
     /// The signature as it was found; [`verify`](super::verify) judges it.
     pub signature: Option<Value>,
 }
@@ -24,7 +27,7 @@ const CARRIAGE: (&str, &str) = ("ActiveJob::Base.execute(JSON.parse(", "))");
 impl Message {
     /// A message with that code and handler, not signed.
     pub fn new(code: impl Into<String>, handler: Option<Handler>) -> Self {
-        Self { code: code.into(), handler, active_job: None, signature: None }
+        Self { code: code.into(), handler, active_job: None, slot: None, signature: None }
     }
 
     /// A message that carries `serialized`, the JSON of an `ActiveJob` of class `class`.
@@ -70,6 +73,9 @@ impl Serialize for Message {
         }
         if let Some(class) = &self.active_job {
             map.serialize_entry("active_job", class)?;
+        }
+        if let Some(slot) = &self.slot {
+            map.serialize_entry("slot", slot)?;
         }
         if let Some(signature) = &self.signature {
             map.serialize_entry("signature", signature)?;

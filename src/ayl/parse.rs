@@ -111,6 +111,7 @@ struct Fields {
     count: Option<Scalar>,
     delay: Option<Scalar>,
     active_job: Option<Scalar>,
+    slot: Option<Scalar>,
     signature: Option<Value>,
     twice: Option<&'static str>,
 }
@@ -127,6 +128,7 @@ impl Keep for Fields {
                 "failed_job_count" => ("failed_job_count", &mut fields.count),
                 "failed_job_delay" => ("failed_job_delay", &mut fields.delay),
                 "active_job" => ("active_job", &mut fields.active_job),
+                "slot" => ("slot", &mut fields.slot),
                 "signature" => {
                     fields.signature = map.next_value::<Option<Value>>()?;
                     note("signature", &mut seen, &mut fields.twice);
@@ -165,7 +167,9 @@ impl Fields {
         let code = text("code", "a string", self.code)?.ok_or(Unreadable::NoCode)?;
         let handler = handler(self.handler, self.count, self.delay)?;
         let active_job = text("active_job", "a string", self.active_job)?;
-        let message = Message { code, handler, active_job, signature: self.signature };
+        // Not what anything depends on: of another kind it is not worth a job.
+        let slot = text("slot", "a string", self.slot).unwrap_or_default();
+        let message = Message { code, handler, active_job, slot, signature: self.signature };
         if message.active_job.is_some() && message.carried().is_none() {
             return Err(Unreadable::NoCarriage);
         }

@@ -1,4 +1,4 @@
-//! Looks at a timetable: whether it can be used, and what is due when.
+//! Puts an application's jobs on the queue when they are due.
 
 use std::process::ExitCode;
 

@@ -224,21 +224,17 @@ impl<'e> Turn<'e> {
 
     /// Two tokens: the one that knows of the later slot stays, of two alike the older one.
     fn compare(&mut self, heard: Heard) -> Ask {
-        match heard {
-            Heard::Found(other, token) => {
-                let rank = |past: &Past, id: JobId| (past.last, std::cmp::Reverse(id));
-                let ours = rank(&self.token.past, self.id);
-                if token.is_some_and(|token| rank(&token.past, other) > ours) {
-                    self.to(Stage::Ending(Outcome::Double), Ask::Delete)
-                } else {
-                    self.to(Stage::Removing, Ask::Remove(other))
-                }
-            }
+        let Heard::Found(other, token) = heard else {
             // Reserved by somebody who sees the same: not both come back at once.
-            _ => {
-                let delay = 1 + u32::try_from(self.id.0 % 3).unwrap_or_default();
-                self.to(Stage::Releasing, Ask::Release(delay))
-            }
+            let delay = 1 + u32::try_from(self.id.0 % 3).unwrap_or_default();
+            return self.to(Stage::Releasing, Ask::Release(delay));
+        };
+        let rank = |past: &Past, id: JobId| (past.last, std::cmp::Reverse(id));
+        let ours = rank(&self.token.past, self.id);
+        if token.is_some_and(|token| rank(&token.past, other) > ours) {
+            self.to(Stage::Ending(Outcome::Double), Ask::Delete)
+        } else {
+            self.to(Stage::Removing, Ask::Remove(other))
         }
     }
 
@@ -280,8 +276,7 @@ impl<'e> Turn<'e> {
             return self.to(Stage::Ending(Outcome::Over), Ask::Delete);
         };
         let Token { application, entry, .. } = &self.token;
-        let token =
-            Token::new(application.clone(), entry.clone(), next, self.past.clone(), self.by, now);
+        let token = Token::new(application.clone(), entry.clone(), next, self.past.clone(), self.by, now);
         self.to(Stage::PuttingToken(done), Ask::Token(Box::new(token), delay(next, now)))
     }
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::path::walk;
+use crate::watch::walk;
 
 /// Why a file was not read.
 #[derive(Debug, Error)]

@@ -3,5 +3,4 @@
 pub mod core;
 pub mod driver;
 pub mod files;
-pub mod path;
 pub mod sources;

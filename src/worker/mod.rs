@@ -19,7 +19,7 @@ mod hooks;
 mod journal;
 mod launch;
 mod link;
-mod notify;
+pub(crate) mod notify;
 mod preloader;
 mod relay;
 mod run;

@@ -70,13 +70,13 @@ pub(super) fn leaving(reason: Option<&str>) {
 }
 
 /// How often the supervisor wants to hear that the loop turns: half of `WATCHDOG_USEC`.
-pub(super) fn watchdog() -> Option<Duration> {
+pub(crate) fn watchdog() -> Option<Duration> {
     let period: u64 = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
     Some(Duration::from_micros(period / 2)).filter(|period| !period.is_zero())
 }
 
 /// Says that the loop turns.
-pub(super) fn alive() {
+pub(crate) fn alive() {
     let _ = sd_notify::notify(&[NotifyState::Watchdog]);
 }
 

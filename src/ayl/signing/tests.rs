@@ -89,6 +89,7 @@ fn bytes_cannot_move_from_one_field_to_the_next() {
     let other = Message {
         code: "x".into(),
         handler: Some(Handler::Decay { count: 1, delay: 11 }),
+        slot: None,
         signature: one.signature.clone(),
         active_job: None,
     };

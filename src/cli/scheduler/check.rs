@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::file;
+use super::run::unreadable;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::screen::Screen;
 use crate::schedule::timetable::Timetable;
+use crate::scheduler;
 
 /// The arguments of `check`.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(&self) -> Result<Exit, Error> {
-        let timetable = file::read(&self.file)?;
+        let timetable = scheduler::read(&self.file).map_err(|error| unreadable(&error))?;
         let mut screen = Screen::stdout();
         writeln!(screen, "{}: {}", self.file.display(), summary(&timetable))?;
         screen.flush()?;

@@ -1,8 +1,8 @@
-//! `ayl_scheduler`: says whether a timetable can be used, and what it comes to.
+//! `ayl_scheduler`: runs a timetable, says whether it can be used, and what it comes to.
 
 mod check;
-mod file;
 mod preview;
+mod run;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -13,13 +13,19 @@ use super::completions::{self, Completions};
 use super::exit::{Error, Exit};
 use super::man::Man;
 
-/// Says whether a timetable can be used, and what is due when
+/// Puts an application's jobs on the queue when they are due
+///
+/// Reads the application's timetable and follows its changes. Any number of schedulers of an
+/// application may run, on any number of hosts: each slot is put once. SIGTERM: leaves.
 #[derive(Debug, Parser)]
 #[command(name = "ayl_scheduler", version, arg_required_else_help = true, propagate_version = true)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_long_help = WORDS)]
 struct Program {
+    #[command(flatten)]
+    run: run::Run,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 /// What stands below the help, and in the manual page.
@@ -50,10 +56,11 @@ enum Command {
 impl Program {
     fn run(&self) -> Result<Exit, Error> {
         match &self.command {
-            Command::Check(command) => command.run(),
-            Command::Preview(command) => command.run(),
-            Command::Completions(command) => command.run(&Self::command()),
-            Command::Man(command) => command.run(Self::command()),
+            None => self.run.run(),
+            Some(Command::Check(command)) => command.run(),
+            Some(Command::Preview(command)) => command.run(),
+            Some(Command::Completions(command)) => command.run(&Self::command()),
+            Some(Command::Man(command)) => command.run(Self::command()),
         }
     }
 }

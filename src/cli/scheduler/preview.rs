@@ -9,12 +9,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::Serialize;
 
-use super::file;
+use super::run::unreadable;
 use crate::cli::exit::{Error, Exit};
 use crate::cli::json;
 use crate::cli::screen::{Screen, Tone};
 use crate::cli::table::{Column, Fit, Row, Table};
 use crate::schedule::timetable::Slot;
+use crate::scheduler;
 
 /// The arguments of `preview`.
 #[derive(Debug, Args)]
@@ -78,7 +79,7 @@ impl Preview {
         if to <= from {
             return Err(Error::new(Exit::Usage, format!("--to ({to}) has to be later than --from ({from})")));
         }
-        let timetable = file::read(&self.file)?;
+        let timetable = scheduler::read(&self.file).map_err(|error| unreadable(&error))?;
         let mut slots = timetable.slots(from, to);
         let shown: Vec<Slot<'_>> = slots.by_ref().take(self.limit as usize).collect();
         let lines = shown.iter().map(Line::of);

@@ -1,4 +1,4 @@
-//! What `ayl_worker` and its preloader are told beside their command lines: things only
+//! What `ayl_worker`, its preloader and `ayl_scheduler` are told beside their command lines: things only
 //! the supervisor knows.
 //!
 //! | variable | for | |
@@ -6,6 +6,7 @@
 //! | `AYL_STOP_TIMEOUT` | workers | when a job that still runs is given back to the queue |
 //! | `AYL_READY_TIMEOUT` | workers | how long the application may take to boot once there is a queue |
 //! | `AYL_PRELOADER` | preloaders, and the workers of them | the socket between them |
+//! | `AYL_SCHEDULE_MEMORY` | schedulers | the file that outlives a queue that forgets |
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
@@ -14,17 +15,17 @@ use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{Kind, Worker, write_duration};
+use crate::config::{Kind, Scheduler, Worker, write_duration};
 use crate::plan::{InstanceSpec, Release};
 
 /// The most that a worker has less than the supervisor gives it.
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// The variables for a process of `spec`, which runs as user `uid`; `folder` holds the
-/// sockets of preloaders.
+/// sockets of preloaders, `state` what is to outlive a reboot.
 pub(super) fn variables(
     spec: &InstanceSpec,
-    folder: &Path,
+    (folder, state): (&Path, &Path),
     uid: u32,
 ) -> io::Result<Vec<(OsString, OsString)>> {
     let preloader = || ("AYL_PRELOADER".into(), socket(folder, spec).into_os_string());
@@ -44,7 +45,14 @@ pub(super) fn variables(
             make(&folder.join(key(spec)), Some(uid))?;
             vec![(name, socket)]
         }
-        Kind::Worker(Worker::Own) | Kind::Scheduler(_) | Kind::Other => Vec::new(),
+        Kind::Scheduler(Scheduler::Ayl { .. }) => {
+            // It does without: that is better than not to run.
+            memory(state, spec, uid)
+                .map(|path| ("AYL_SCHEDULE_MEMORY".into(), path.into()))
+                .into_iter()
+                .collect()
+        }
+        Kind::Worker(Worker::Own) | Kind::Scheduler(Scheduler::Own) | Kind::Other => Vec::new(),
     })
 }
 
@@ -57,6 +65,15 @@ fn worker_timeout(stop_timeout: Duration) -> Duration {
 /// Where the preloader of this process's release listens.
 fn socket(folder: &Path, spec: &InstanceSpec) -> PathBuf {
     folder.join(key(spec)).join("s")
+}
+
+/// Where the schedulers of this application remember what they have put, in a folder of
+/// their user's; none where it cannot be made.
+fn memory(state: &Path, spec: &InstanceSpec, uid: u32) -> Option<PathBuf> {
+    let schedule = state.join("schedule");
+    let folder = schedule.join(spec.id.application.as_str());
+    let made = make(state, None).and_then(|()| make(&schedule, None)).and_then(|()| make(&folder, Some(uid)));
+    made.ok().map(|()| folder.join("memory.json"))
 }
 
 /// Of each release of each application another one. Short, for a socket's address holds

@@ -31,7 +31,6 @@ mod status;
 mod systemd;
 mod table;
 mod turn;
-mod watch;
 
 use std::time::Duration;
 

@@ -8,11 +8,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::watch::Interest;
 use crate::config::{Application, VersionSource};
 use crate::names::Version;
 use crate::plan::Found;
 use crate::supervisor::files::{For, read_text};
+use crate::watch::Interest;
 
 /// The most bytes of a version file.
 const MAX_VERSION: u64 = 4096;

@@ -10,7 +10,6 @@ use super::publish::told_by_the_supervisor;
 use super::releases::{find, interests};
 use super::requests::invalid;
 use super::turn::{Driver, warn_unwatched};
-use super::watch::{Interest, Watcher};
 use crate::config::{self, Account, Config, Host, Privilege, SourceFile};
 use crate::control::server::{CallId, Replies};
 use crate::lifecycle::Time;
@@ -20,6 +19,7 @@ use crate::process::host::System;
 use crate::supervisor::core::Event;
 use crate::supervisor::files::{For, ReadError, read_text};
 use crate::supervisor::sources;
+use crate::watch::{Interest, Watcher};
 
 /// The most bytes of an `env_file`.
 const MAX_ENV_FILE: u64 = 256 * 1024;

@@ -2,13 +2,13 @@
 
 use super::answers::near;
 use super::turn::Driver;
-use super::watch::Watcher;
 use crate::control::messages::{self, FailureKind, Operation, Refusal, Request, Response};
 use crate::control::server::{Call, Replies};
 use crate::control::status::PlannedChange;
 use crate::names::Selector;
 use crate::plan::{Plan, Reason};
 use crate::supervisor::core::{Command, Event, Verb};
+use crate::watch::Watcher;
 
 impl Driver {
     /// Does, or begins to do, what a client asks for.

@@ -5,6 +5,7 @@
 //!     control.sock   what `abaqis-daemons status` and the others talk to
 //!     notify/        a socket for each process that is running
 //!     preload/       a folder for each preloader, with the socket that it forks executors on
+//!     state/         what schedulers remember, where systemd gives no StateDirectory
 //!     words          what operators have stopped, and what of it they have started again
 //! ```
 //!
@@ -114,6 +115,14 @@ impl RuntimeDirectory {
     /// Where preloaders have their sockets.
     pub(super) fn preload(&self) -> PathBuf {
         self.path.join("preload")
+    }
+
+    /// Where daemons may remember what is to outlive a reboot: the folder that systemd keeps
+    /// for it, if this is its service.
+    pub(super) fn state(&self) -> PathBuf {
+        let given = std::env::var("STATE_DIRECTORY").ok();
+        let first = given.as_deref().and_then(|all| all.split(':').find(|path| !path.is_empty()));
+        first.map_or_else(|| self.path.join("state"), PathBuf::from)
     }
 
     /// The operators' words that an earlier supervisor remembered; empty: none.

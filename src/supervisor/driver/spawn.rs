@@ -208,7 +208,7 @@ impl Driver {
         let notify = NotifySocket::bind(self.runtime.notify_socket(run.0), uid)
             .map_err(|error| format!("cannot make its notify socket: {error}"))?;
         command.env.push(("NOTIFY_SOCKET".into(), notify.path().into()));
-        let told = super::ayl::variables(spec, &self.runtime.preload(), uid)
+        let told = super::ayl::variables(spec, (&self.runtime.preload(), &self.runtime.state()), uid)
             .map_err(|error| format!("cannot make the folder of its socket: {error}"))?;
         command.env.extend(told);
         if let Some(period) = spec.daemon.process.watchdog {

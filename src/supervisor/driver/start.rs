@@ -17,7 +17,6 @@ use super::spawn::Spawner;
 use super::systemd::{Environment, Systemd};
 use super::table::Table;
 use super::turn::{Driver, Senses};
-use super::watch::Watcher;
 use crate::config::{Host, Privilege};
 use crate::control::access::Access;
 use crate::control::server::{Server, SocketError, listen};
@@ -27,6 +26,7 @@ use crate::process::Cgroups;
 use crate::process::host::System;
 use crate::process::users::own_uid;
 use crate::supervisor::core::{Core, Settings, Words};
+use crate::watch::Watcher;
 
 /// Answers of readiness checks that wait to be heard, at most.
 const CHECKS: usize = 16;

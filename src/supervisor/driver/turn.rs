@@ -15,13 +15,13 @@ use super::signals::{Signals, Wish};
 use super::spawn::Spawner;
 use super::systemd::Systemd;
 use super::table::Table;
-use super::watch::Watcher;
 use crate::control::server::{Incoming, Server};
 use crate::control::status::SUMMED;
 use crate::lifecycle::{ProcessEvent, Run, Time};
 use crate::logs::Line;
 use crate::names::Selector;
 use crate::supervisor::core::{Action, Core, Event};
+use crate::watch::Watcher;
 
 /// Everything the supervisor has.
 pub(super) struct Driver {

@@ -1,4 +1,4 @@
-//! Learns that a file may have changed: daemons.yml, version files, `current`.
+//! Learns that a file may have changed: daemons.yml, version files, `current`, timetables.
 //!
 //! A file is not watched, the directories that decide what its path leads to are:
 //!
@@ -13,6 +13,8 @@
 //! reported is only that it is worth looking: the reader compares contents. Nothing
 //! runs while nothing happens.
 
+mod path;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -24,7 +26,7 @@ use notify::{Config, ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watche
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::supervisor::path::walk;
+pub use path::{Step, Walk, walk};
 
 /// A change is reported once nothing more has happened for this long.
 const QUIET: Duration = Duration::from_millis(50);
@@ -37,7 +39,7 @@ const WAITING: usize = 64;
 
 /// Something to hear of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Interest {
+pub enum Interest {
     /// What this path leads to.
     Path(PathBuf),
     /// Every entry of this directory, which need not exist yet.
@@ -58,7 +60,7 @@ impl Entries {
 }
 
 /// Watches the directories of a set of [`Interest`]s.
-pub(super) struct Watcher {
+pub struct Watcher {
     inotify: RecommendedWatcher,
     events: mpsc::Receiver<notify::Result<Event>>,
     interests: Vec<Interest>,
@@ -69,7 +71,7 @@ pub(super) struct Watcher {
 
 impl Watcher {
     /// Watches nothing yet. Fails where the user has no inotify instance left.
-    pub(super) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let (tell, events) = mpsc::channel(WAITING);
         // Not what is opened or read: applications do that all day.
         let kinds = EventKindMask::CREATE
@@ -89,7 +91,7 @@ impl Watcher {
 
     /// Replaces what is watched. Call it before reading the files, so that a change
     /// in between is not missed. Returns why a directory cannot be watched.
-    pub(super) fn watch(&mut self, interests: Vec<Interest>) -> Vec<String> {
+    pub fn watch(&mut self, interests: Vec<Interest>) -> Vec<String> {
         self.interests = interests;
         self.arm()
     }
@@ -97,7 +99,7 @@ impl Watcher {
     /// Waits until something of interest may have changed and it is quiet again.
     ///
     /// May be dropped and called again: nothing is lost.
-    pub(super) async fn changed(&mut self) -> Vec<String> {
+    pub async fn changed(&mut self) -> Vec<String> {
         loop {
             let report_at = self.changed.map(|(first, last)| (last + QUIET).min(first + PATIENCE));
             let event = match report_at {
