@@ -30,6 +30,12 @@ deny: ## licences, sources and advisories of the dependencies (installs cargo-de
 	$(CARGO) deny check licenses bans sources
 	$(CARGO) deny check advisories
 
+chaos: deps ## everything goes wrong at once, for SECONDS (300), as SEED says (prints one)
+	SECONDS=$(or $(SECONDS),300) $(if $(SEED),SEED=$(SEED)) $(CARGO) test --test chaos -- --nocapture whatever
+
+fuzz: deps ## made-up bytes for whatever reads bytes, SECONDS (120) for each; finds are kept
+	SECONDS_EACH=$(or $(SECONDS),120) scripts/fuzz
+
 lab: build ## the service on a real systemd: crashes, hangs, reboots, an update; needs root
 	@tests/lab/run rpm target/release
 
@@ -51,4 +57,4 @@ same: ## builds the packages again elsewhere, and compares the bytes
 bench: deps ## figures beside their floors; nothing here fails a build
 	$(CARGO) bench
 
-.PHONY: help deps build install demo test lint deny lab lab-rpm lab-deb rpm deb same bench
+.PHONY: help deps build install demo test lint deny chaos fuzz lab lab-rpm lab-deb rpm deb same bench

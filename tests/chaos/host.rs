@@ -1,0 +1,346 @@
+//! Carries out the schedule, puts jobs all the while, and writes down what really happened.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use nix::time::{ClockId, clock_gettime};
+
+use crate::processes::{Process, descriptors, doubles, kill, mains, marked, zombies_of};
+use crate::random::Random;
+use crate::schedule::{Edit, Fault, Planned, Whom};
+use crate::site::Site;
+use crate::verdict::{Happened, Moment, Put, Reach};
+
+/// Between two jobs.
+const BEAT: Duration = Duration::from_millis(40);
+
+/// Between two looks at the processes.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long an operator's command may take that nobody kills.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a child that has ended may be left unseen.
+const UNSEEN: Duration = Duration::from_secs(5);
+
+pub(crate) struct Host {
+    pub(crate) site: Site,
+    pub(crate) puts: Vec<Put>,
+    pub(crate) faults: Vec<Happened>,
+    /// What was seen that must not be.
+    pub(crate) seen: Vec<String>,
+    random: Random,
+    undone: Vec<(Instant, Undo)>,
+    clients: Vec<Client>,
+    stuck: Vec<UnixStream>,
+    /// When the supervisor was killed, until it is back.
+    killed: Option<Moment>,
+    /// What is wrong with daemons.yml is known.
+    unusable: bool,
+    full: bool,
+    zombies: Vec<(i32, Instant)>,
+}
+
+/// What ends a fault.
+enum Undo {
+    Continue(i32),
+    Line,
+    Limit(&'static str),
+    Disk,
+}
+
+struct Client {
+    words: String,
+    child: Child,
+    began: Instant,
+    killed_at: Option<Instant>,
+}
+
+/// The clock that the jobs write down as well.
+pub(crate) fn now() -> Moment {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
+    Moment::try_from(now.tv_sec() * 1000 + now.tv_nsec() / 1_000_000).unwrap()
+}
+
+impl Host {
+    pub(crate) fn new(site: Site, seed: u64) -> Self {
+        Self {
+            site,
+            puts: Vec::new(),
+            faults: Vec::new(),
+            seen: Vec::new(),
+            random: Random::new(!seed),
+            undone: Vec::new(),
+            clients: Vec::new(),
+            stuck: Vec::new(),
+            killed: None,
+            unusable: false,
+            full: false,
+            zombies: Vec::new(),
+        }
+    }
+
+    /// Brings a schedule over the host, until its last fault has been.
+    pub(crate) fn endure(&mut self, schedule: &[Planned]) {
+        let begin = Instant::now();
+        let (mut put, mut looked) = (begin, begin);
+        let mut schedule = schedule.iter().peekable();
+        while schedule.peek().is_some() {
+            while let Some(planned) = schedule.next_if(|planned| begin.elapsed() >= planned.at) {
+                self.bring(&planned.fault);
+            }
+            if put.elapsed() >= BEAT {
+                put = Instant::now();
+                self.put();
+            }
+            if looked.elapsed() >= LOOK {
+                looked = Instant::now();
+                self.look();
+            }
+            self.undo(false);
+            self.tend();
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Ends every fault; what is left is a host as it should be.
+    pub(crate) fn put_right(&mut self) {
+        self.undo(true);
+        self.unusable = false;
+        self.site.put_right();
+        self.stuck.clear();
+        for mut client in std::mem::take(&mut self.clients) {
+            let _ = client.child.kill();
+            let _ = client.child.wait();
+        }
+        self.tend();
+    }
+
+    /// Puts one job more for one of the applications.
+    fn put(&mut self) {
+        let application = usize::try_from(self.random.below(3)).unwrap_or_default();
+        let job = self.puts.len() as u64;
+        let seconds =
+            [0.0, 0.005, 0.02, 0.05, 0.4][usize::try_from(self.random.below(5)).unwrap_or_default()];
+        let version = self.site.version(application).to_string();
+        let certain = self.site.put_job(application, job, seconds);
+        self.puts.push(Put { job, version, certain });
+    }
+
+    fn happens(&mut self, what: String, lasts: Duration, reach: Reach) {
+        let from = now();
+        let to = from + Moment::try_from(lasts.as_millis()).unwrap_or(Moment::MAX);
+        self.faults.push(Happened { from, to, what, reach });
+    }
+
+    fn bring(&mut self, fault: &Fault) {
+        let what = format!("{fault:?}");
+        match fault {
+            Fault::Kill(whom, which) => self.kill(what, *whom, *which),
+            Fault::Pause(whom, which, lasts) => self.pause(what, *whom, *which, *lasts),
+            Fault::Line(line, lasts) => {
+                // Connections that were cut are made anew.
+                self.happens(what, *lasts + Duration::from_secs(1), Reach::Everything);
+                self.site.proxy.set(Some(*line));
+                self.later(*lasts, Undo::Line);
+            }
+            Fault::NoProcesses(lasts) if self.site.root => self.limit(what, "nproc", 1, *lasts),
+            Fault::NoDescriptors(lasts) => {
+                let open = descriptors(self.site.pid());
+                self.limit(what, "nofile", open, *lasts);
+            }
+            Fault::FullDisk(lasts) if self.site.root => {
+                self.happens(what, *lasts, Reach::Nobody);
+                self.full = true;
+                self.site.fill_disk(true);
+                self.later(*lasts, Undo::Disk);
+            }
+            // Root alone can have another user, and a disk of its own.
+            Fault::NoProcesses(_) | Fault::FullDisk(_) => {}
+            Fault::Edit(edit) => {
+                self.unusable = matches!(edit, Edit::Invalid | Edit::Half | Edit::Empty | Edit::Removed);
+                let application = usize::try_from(self.random.below(3)).unwrap_or_default();
+                self.site.edit(*edit, application);
+                self.happens(what, Duration::ZERO, Reach::Nobody);
+            }
+            Fault::Deploy(application) => {
+                self.happens(what, Duration::ZERO, Reach::Nobody);
+                self.site.deploy(*application);
+            }
+            Fault::Operator(words, killed) => {
+                self.happens(what, Duration::ZERO, Reach::Nobody);
+                let mut command = self.site.operator(words);
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+                let (child, began) = (command.spawn().unwrap(), Instant::now());
+                let killed_at = killed.map(|after| began + after);
+                self.clients.push(Client { words: words.join(" "), child, began, killed_at });
+            }
+            Fault::Stuck => {
+                let Ok(mut stream) = UnixStream::connect(self.site.path("small/run/control.sock")) else {
+                    return;
+                };
+                let _ = stream.write_all(b"{\"request\":\"sta");
+                self.stuck.push(stream);
+            }
+        }
+    }
+
+    fn kill(&mut self, what: String, whom: Whom, which: u64) {
+        match whom {
+            Whom::Queue => {
+                self.happens(what, Duration::ZERO, Reach::Everything);
+                self.site.queue.kill();
+                self.site.queue.restart();
+                // Whoever held a job at its end has to ask for it anew.
+                self.happens("the queue is back".to_owned(), Duration::from_secs(1), Reach::Everything);
+            }
+            Whom::Supervisor => {
+                self.killed.get_or_insert_with(now);
+                kill(self.site.pid(), Signal::SIGKILL);
+            }
+            Whom::Worker | Whom::Executor | Whom::Preloader => {
+                let Some(process) = self.one(whom, which) else { return };
+                self.happens(format!("{what}: {process:?}"), Duration::ZERO, reach(whom, &process));
+                kill(process.pid, Signal::SIGKILL);
+            }
+        }
+    }
+
+    fn pause(&mut self, what: String, whom: Whom, which: u64, lasts: Duration) {
+        let (pid, reach) = match whom {
+            Whom::Supervisor => (self.site.pid(), Reach::Nobody),
+            // What asks it meanwhile may lose its patience.
+            Whom::Queue => (i32::try_from(self.site.queue.pid()).unwrap(), Reach::Everything),
+            Whom::Worker | Whom::Executor | Whom::Preloader => match self.one(whom, which) {
+                Some(process) => (process.pid, Reach::Nobody),
+                None => return,
+            },
+        };
+        self.happens(what, lasts, reach);
+        kill(pid, Signal::SIGSTOP);
+        self.later(lasts, Undo::Continue(pid));
+    }
+
+    fn later(&mut self, after: Duration, undo: Undo) {
+        self.undone.push((Instant::now() + after, undo));
+    }
+
+    /// Sets a limit of the supervisor, for a while.
+    fn limit(&mut self, what: String, name: &'static str, to: usize, lasts: Duration) {
+        self.happens(what, lasts, Reach::Nobody);
+        limit(self.site.pid(), name, &to.to_string());
+        self.later(lasts, Undo::Limit(name));
+    }
+
+    /// Ends the faults whose time is over, or all.
+    fn undo(&mut self, all: bool) {
+        let (due, left): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.undone).into_iter().partition(|(at, _)| all || *at <= Instant::now());
+        self.undone = left;
+        for (_, undo) in due {
+            match undo {
+                Undo::Continue(pid) => kill(pid, Signal::SIGCONT),
+                Undo::Line => self.site.proxy.set(None),
+                Undo::Limit(name) => limit(self.site.pid(), name, "4096"),
+                Undo::Disk => {
+                    self.full = false;
+                    self.site.fill_disk(false);
+                }
+            }
+        }
+    }
+
+    /// A process that is there now.
+    fn one(&self, whom: Whom, which: u64) -> Option<Process> {
+        let all = marked(self.site.mark());
+        let mains: Vec<Process> = mains(&all).into_iter().cloned().collect();
+        let of = |process: &&Process, daemon: &str| process.instance.contains(&format!("/{daemon}/"));
+        let found: Vec<Process> = match whom {
+            Whom::Worker => mains.iter().filter(|process| of(process, "worker")).cloned().collect(),
+            Whom::Preloader => mains.iter().filter(|process| of(process, "preloader")).cloned().collect(),
+            Whom::Executor => {
+                let inside = all.iter().filter(|process| !mains.contains(process));
+                inside.filter(|process| of(process, "worker") || of(process, "preloader")).cloned().collect()
+            }
+            Whom::Supervisor | Whom::Queue => Vec::new(),
+        };
+        let count = u64::try_from(found.len()).unwrap();
+        found.into_iter().nth(usize::try_from(which.checked_rem(count)?).unwrap())
+    }
+
+    /// Starts the supervisor again when it has ended, and sees to operators' clients.
+    pub(crate) fn tend(&mut self) {
+        if let Some(status) = self.site.ended() {
+            let may = self.killed.is_some()
+                || self.full
+                || (self.unusable && matches!(status.code(), Some(66 | 78)));
+            if !may {
+                self.seen.push(format!("the supervisor ended by itself, with {status}"));
+            }
+            if self.unusable && self.killed.is_none() {
+                // An operator mends it, and starts the service.
+                self.unusable = false;
+                self.site.put_right();
+            }
+            let from = self.killed.take().unwrap_or_else(now);
+            self.site.revive();
+            self.faults.push(Happened {
+                from,
+                to: now(),
+                what: format!("the supervisor ended with {status}"),
+                reach: Reach::Everything,
+            });
+        }
+        let seen = &mut self.seen;
+        self.clients.retain_mut(|client| {
+            let over = client.killed_at.is_some_and(|at| at <= Instant::now());
+            if !over && client.began.elapsed() > PATIENCE {
+                seen.push(format!("`{}` does not end", client.words));
+            }
+            if over || client.began.elapsed() > PATIENCE {
+                let _ = client.child.kill();
+            }
+            matches!(client.child.try_wait(), Ok(None))
+        });
+    }
+
+    /// Looks at what lives: no instance twice, no ended child left for long.
+    fn look(&mut self) {
+        for (one, other) in doubles(&marked(self.site.mark())) {
+            self.seen.push(format!("two live processes of one instance: {one:?} and {other:?}"));
+        }
+        let zombies = zombies_of(self.site.pid());
+        self.zombies.retain(|(pid, _)| zombies.contains(pid));
+        for pid in zombies {
+            match self.zombies.iter().find(|(known, _)| *known == pid) {
+                Some((_, since)) if since.elapsed() > UNSEEN => {
+                    self.seen.push(format!("process {pid} has ended and nobody has seen to it"));
+                }
+                Some(_) => {}
+                None => self.zombies.push((pid, Instant::now())),
+            }
+        }
+    }
+}
+
+/// What the end of a process can do to the jobs that run.
+fn reach(whom: Whom, process: &Process) -> Reach {
+    match whom {
+        Whom::Worker => Reach::Instance(process.instance.clone()),
+        Whom::Executor => Reach::Process(u32::try_from(process.pid).unwrap_or_default()),
+        Whom::Preloader => Reach::Nobody,
+        Whom::Supervisor | Whom::Queue => Reach::Everything,
+    }
+}
+
+/// Sets a soft limit of a process; one that has ended has none.
+fn limit(pid: i32, name: &str, to: &str) {
+    let status = Command::new("prlimit")
+        .args([format!("--pid={pid}"), format!("--{name}={to}:")])
+        .stderr(Stdio::null())
+        .status();
+    assert!(status.is_ok(), "prlimit is of util-linux");
+}

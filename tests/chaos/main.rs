@@ -1,0 +1,185 @@
+//! Everything goes wrong at once, for a while; then the ledger that the jobs have written and
+//! the list of what really happened have to agree.
+//!
+//! ```text
+//!     seed ─► schedule ─► host (kills, pauses, cuts, fills, edits, deploys, commands) ─┐
+//!                          │ puts jobs                                                 ▼
+//!                          ▼                                                       verdict
+//!         queue ◄─ proxy ◄─ supervisor ─ workers ─ executors ─► ledger ────────────────▲
+//! ```
+//!
+//! `make chaos SEED=7 SECONDS=600` is the long form. The seed is printed; the same seed is the
+//! same schedule, though not the same machine below it.
+
+#[path = "../support/beanstalkd.rs"]
+mod beanstalkd;
+mod host;
+mod processes;
+mod proxy;
+#[path = "../simulation/random.rs"]
+mod random;
+mod schedule;
+mod site;
+mod verdict;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime};
+
+use host::Host;
+use nix::sys::signal::Signal;
+use processes::{descriptors, kill, marked, own_memory};
+use schedule::{APPLICATIONS, plan};
+use site::Site;
+use verdict::{judge, read_ledger};
+
+/// How long the host has to be as it should again.
+const RECOVERY: Duration = Duration::from_secs(90);
+
+/// By how much the supervisor's own memory may have grown, in KiB: its past events are kept.
+const GROWTH: u64 = 8 * 1024;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
+    let length = Duration::from_secs(number("SECONDS").unwrap_or(10));
+    let of_now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let seed = number("SEED").unwrap_or_else(of_now);
+    println!("SEED={seed} SECONDS={}", length.as_secs());
+    let schedule = plan(seed, length);
+
+    let mut host = Host::new(Site::start(), seed);
+    until_ready(&mut host);
+    let before = (descriptors(host.site.pid()), own_memory(host.site.pid()));
+    host.endure(&schedule);
+    host.put_right();
+    until_ready(&mut host);
+    drain(&mut host);
+    until_calm(&mut host, before);
+    leave(&mut host);
+
+    let runs = read_ledger(&host.site.ledger());
+    let mut wrong = host.seen.clone();
+    wrong.extend(judge(&host.puts, &runs, &host.faults).iter().map(ToString::to_string));
+    let certain = host.puts.iter().filter(|put| put.certain).count();
+    let again = runs.len() - runs.iter().map(|run| run.job).collect::<BTreeSet<_>>().len();
+    println!(
+        "{} faults; {certain} of {} jobs put for certain, {} runs, {again} of them not the first",
+        host.faults.len(),
+        host.puts.len(),
+        runs.len()
+    );
+    if !wrong.is_empty() {
+        for fault in &host.faults {
+            eprintln!("{:>10} to {:>10}  {}", fault.from, fault.to, fault.what);
+        }
+        eprintln!("the supervisor's log:\n{}", host.site.log());
+        panic!("SEED={seed} SECONDS={}: {}", length.as_secs(), wrong.join("\n"));
+    }
+    assert!(certain > 0 && !runs.is_empty());
+}
+
+/// Waits until something is so; meanwhile the supervisor is started again if need be.
+#[track_caller]
+fn until(host: &mut Host, what: &str, mut found: impl FnMut(&mut Host) -> Result<(), String>) {
+    let end = Instant::now() + RECOVERY;
+    while let Err(not) = found(host) {
+        host.tend();
+        if Instant::now() > end {
+            let log = host.site.log();
+            panic!("{what}: {not}\n{}\n{log}", host.seen.join("\n"));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Operators start everything, and everything is ready.
+fn until_ready(host: &mut Host) {
+    let run = |host: &Host, words: &[&str]| {
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        let output = host.site.operator(&words).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(text) } else { Err(format!("{words:?}: {text}{said}")) }
+    };
+    until(host, "it can be asked", |host| run(host, &["status"]).map(drop));
+    until(host, "the file is applied", |host| run(host, &["reload"]).map(drop));
+    until(host, "everything starts", |host| run(host, &["start", "all", "--no-wait"]).map(drop));
+    until(host, "everything is ready", |host| {
+        let text = run(host, &["status", "--json"])?;
+        let all: Vec<serde_json::Value> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let ready = |status: &serde_json::Value| status["state"] == "ready";
+        if all.len() >= 9 && all.iter().all(ready) { Ok(()) } else { Err(text) }
+    });
+}
+
+/// Every job that is in the queue is run. What was buried, since its executor was killed three
+/// times, is kicked, as an operator would; and both versions have their turn.
+fn drain(host: &mut Host) {
+    let mut deployed = Instant::now();
+    until(host, "the queue is empty", |host| {
+        let mut left = Vec::new();
+        for (i, name) in APPLICATIONS.into_iter().enumerate() {
+            for version in 1..=2 {
+                let tube = format!("{name}-{version}");
+                let said = host.site.ask_queue(&format!("use {tube}\r\nkick 1000\r\nstats-tube {tube}\r\n"));
+                let said = said.ok_or("the queue says nothing")?;
+                let jobs = said.lines().any(|line| {
+                    let (key, count) = line.split_once(": ").unwrap_or_default();
+                    let of_jobs = ["ready", "reserved", "delayed", "buried"];
+                    of_jobs.iter().any(|state| key == format!("current-jobs-{state}")) && count.trim() != "0"
+                });
+                if jobs {
+                    left.push((i, version, tube));
+                }
+            }
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        if deployed.elapsed() > Duration::from_secs(4) {
+            deployed = Instant::now();
+            for &(i, version, _) in &left {
+                if host.site.version(i) != version
+                    && !left.iter().any(|other| (other.0, other.1) == (i, 3 - version))
+                {
+                    host.site.deploy(i);
+                }
+            }
+        }
+        Err(format!("jobs are left on {:?}", left.iter().map(|(_, _, tube)| tube).collect::<Vec<_>>()))
+    });
+}
+
+/// The supervisor holds no more than before.
+fn until_calm(host: &mut Host, (files, memory): (usize, u64)) {
+    until(host, "no descriptor is left over", |host| {
+        let open = descriptors(host.site.pid());
+        if open <= files { Ok(()) } else { Err(format!("{open} are open, {files} were in the beginning")) }
+    });
+    until(host, "the memory is as it was", |host| {
+        let now = own_memory(host.site.pid());
+        if now <= memory + GROWTH { Ok(()) } else { Err(format!("{now} KiB, {memory} KiB in the beginning")) }
+    });
+}
+
+/// The supervisor ends in good order, and nothing of it is left.
+fn leave(host: &mut Host) {
+    kill(host.site.pid(), Signal::SIGTERM);
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = host.site.ended() {
+            break status;
+        }
+        assert!(begin.elapsed() < RECOVERY, "the supervisor does not end:\n{}", host.site.log());
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    if !status.success() {
+        host.seen.push(format!("the supervisor, asked to end, ended with {status}"));
+    }
+    for process in marked(host.site.mark()) {
+        host.seen.push(format!("an orphan: {process:?}"));
+    }
+}

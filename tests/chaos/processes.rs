@@ -1,0 +1,125 @@
+//! The processes of a site, as /proc tells them.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+/// A process that has the site's mark in its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) parent: i32,
+    /// It leads its session, as the one process of an instance that the supervisor started.
+    pub(crate) leads: bool,
+    /// In ticks since the machine's start: with the pid it names a process for ever.
+    pub(crate) started: u64,
+    pub(crate) instance: String,
+    pub(crate) version: String,
+}
+
+/// Every process that lives and has `mark` in its environment.
+pub(crate) fn marked(mark: &str) -> Vec<Process> {
+    let pids =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| read(pid, mark)).collect()
+}
+
+fn read(pid: i32, mark: &str) -> Option<Process> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let entries = environment.split(|&byte| byte == 0);
+    if !entries.clone().any(|entry| entry.strip_prefix(b"CHAOS=") == Some(mark.as_bytes())) {
+        return None;
+    }
+    let value = |name: &[u8]| {
+        let value = entries.clone().find_map(|entry| entry.strip_prefix(name));
+        value.map(|value| String::from_utf8_lossy(value).into_owned())
+    };
+    let stat = Stat::of(pid).filter(Stat::lives)?;
+    Some(Process {
+        pid,
+        parent: stat.parent,
+        leads: stat.session == pid,
+        started: stat.started,
+        instance: value(b"AYL_INSTANCE=")?,
+        version: value(b"AYL_VERSION=").unwrap_or_default(),
+    })
+}
+
+/// Sends a signal; a process that is gone is no error.
+pub(crate) fn kill(pid: i32, signal: Signal) {
+    let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
+}
+
+/// What `/proc/PID/stat` says.
+struct Stat {
+    state: char,
+    parent: i32,
+    session: i32,
+    started: u64,
+}
+
+impl Stat {
+    fn of(pid: i32) -> Option<Self> {
+        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = text.rsplit_once(") ")?.1.split(' ').collect();
+        Some(Self {
+            state: fields.first()?.chars().next()?,
+            parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
+    }
+
+    fn lives(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X')
+    }
+}
+
+/// Whether this very process still lives.
+pub(crate) fn still_lives(process: &Process) -> bool {
+    Stat::of(process.pid).is_some_and(|stat| stat.lives() && stat.started == process.started)
+}
+
+/// Those that a supervisor has started: each leads its session, and its parent is none of the site's.
+pub(crate) fn mains(processes: &[Process]) -> Vec<&Process> {
+    let inside = |pid| processes.iter().any(|process| process.pid == pid);
+    processes.iter().filter(|process| process.leads && !inside(process.parent)).collect()
+}
+
+/// The instances of a release that have two main processes at one moment.
+pub(crate) fn doubles(processes: &[Process]) -> Vec<(Process, Process)> {
+    let mut seen: BTreeMap<(&str, &str), &Process> = BTreeMap::new();
+    let mut doubles = Vec::new();
+    for process in mains(processes) {
+        if let Some(other) = seen.insert((&process.instance, &process.version), process) {
+            doubles.push((other.clone(), process.clone()));
+        }
+    }
+    // One may have gone before the other came: only what is still there was there together.
+    doubles.retain(|(one, other)| still_lives(one) && still_lives(other));
+    doubles
+}
+
+/// The children of a process that have ended and that it has not seen to.
+pub(crate) fn zombies_of(parent: i32) -> Vec<i32> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+    children.filter(|&pid| Stat::of(pid).is_some_and(|stat| stat.state == 'Z')).collect()
+}
+
+/// How many descriptors a process has open.
+pub(crate) fn descriptors(pid: i32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// The memory that is a process's own, in KiB.
+pub(crate) fn own_memory(pid: i32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let figure = |name: &str| {
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().trim_end_matches(" kB").parse::<u64>().ok()
+    };
+    figure("Private_Dirty:").unwrap_or_default()
+}

@@ -1,0 +1,95 @@
+//! Stands between the workers and the queue, and spoils what goes through when it is told to.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use crate::schedule::Line;
+
+const WELL: u8 = 0;
+const SLOW: u8 = 1;
+const CUT: u8 = 2;
+const GARBLED: u8 = 3;
+
+/// A proxy. Its threads end with the test.
+pub(crate) struct Proxy {
+    state: Arc<AtomicU8>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Proxy {
+    /// Before the queue on this socket.
+    pub(crate) fn before(queue: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(AtomicU8::new(WELL));
+        let (queue, told) = (queue.to_owned(), Arc::clone(&state));
+        std::thread::spawn(move || accept(&listener, &queue, &told));
+        Self { state, address }
+    }
+
+    /// What happens to bytes from now on.
+    pub(crate) fn set(&self, line: Option<Line>) {
+        let state = match line {
+            None => WELL,
+            Some(Line::Slow) => SLOW,
+            Some(Line::Cut) => CUT,
+            Some(Line::Garbled) => GARBLED,
+        };
+        self.state.store(state, Ordering::Relaxed);
+    }
+}
+
+fn accept(listener: &TcpListener, queue: &PathBuf, state: &Arc<AtomicU8>) {
+    for client in listener.incoming().flatten() {
+        // Where there is no queue the connection is closed.
+        let Ok(server) = UnixStream::connect(queue) else { continue };
+        let _ = client.set_nodelay(true);
+        let (Ok(to_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else { continue };
+        let (asks, answers) = (Arc::clone(state), Arc::clone(state));
+        std::thread::spawn(move || pass(client, to_server, &asks, false));
+        std::thread::spawn(move || pass(server, to_client, &answers, true));
+    }
+}
+
+/// Passes bytes on until an end is closed. Only what the queue says is garbled: what it is
+/// told could then be to delete another job.
+fn pass(mut from: impl Read, mut to: impl Write + Close, state: &AtomicU8, garble: bool) {
+    let mut piece = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut piece) {
+        let spoilt = match state.load(Ordering::Relaxed) {
+            SLOW => {
+                std::thread::sleep(Duration::from_millis(50));
+                Ok(())
+            }
+            CUT => break,
+            GARBLED if garble => to.write_all(b"\0WHAT 17\n"),
+            _ => Ok(()),
+        };
+        if spoilt.and_then(|()| to.write_all(&piece[..count])).is_err() {
+            break;
+        }
+    }
+    to.close();
+}
+
+/// Both directions of a socket.
+trait Close {
+    fn close(&self);
+}
+
+impl Close for TcpStream {
+    fn close(&self) {
+        let _ = self.shutdown(Shutdown::Both);
+    }
+}
+
+impl Close for UnixStream {
+    fn close(&self) {
+        let _ = self.shutdown(Shutdown::Both);
+    }
+}

@@ -1,0 +1,302 @@
+//! The host that chaos is brought over: three applications, a queue that keeps its jobs, and a
+//! supervisor that is started again whenever it ends, as systemd would.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::beanstalkd::Beanstalkd;
+use crate::processes::{kill, marked};
+use crate::proxy::Proxy;
+use crate::schedule::{APPLICATIONS, Edit};
+
+/// Writes down when a job begins and ends; the clock is the one that the test reads.
+const APPLICATION: &str = r#"
+module Ledger
+  FILE = File.open(File.join(__dir__, "../../ledger"), "a")
+  def self.now = Process.clock_gettime(Process::CLOCK_MONOTONIC, :millisecond)
+  def self.run(job, seconds)
+    FILE.syswrite("begin #{job} #{ENV["AYL_INSTANCE"]} #{ENV["AYL_VERSION"]} #{$$} #{now}\n")
+    sleep seconds
+    FILE.syswrite("end #{job} #{$$} #{now}\n")
+  end
+end
+"#;
+
+/// Whose the applications are where this is root: limits on processes count for this user
+/// alone, whom nobody else is likely to be.
+const USER: &str = "games";
+
+pub(crate) struct Site {
+    folder: TempDir,
+    pub(crate) queue: Beanstalkd,
+    pub(crate) proxy: Proxy,
+    supervisor: Option<Child>,
+    pub(crate) root: bool,
+    counts: [u64; 3],
+    versions: [u64; 3],
+    extra: bool,
+}
+
+impl Site {
+    pub(crate) fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let queue = Beanstalkd::durable();
+        let proxy = Proxy::before(&queue.socket());
+        let root = nix::unistd::geteuid().is_root();
+        prepare(folder.path(), root);
+        let (counts, versions) = ([2; 3], [1; 3]);
+        let mut site = Self { folder, queue, proxy, supervisor: None, root, counts, versions, extra: false };
+        site.put_right();
+        site.begin();
+        site
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What stands in the environment of every process of this site.
+    pub(crate) fn mark(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    /// The supervisor's process.
+    pub(crate) fn pid(&self) -> i32 {
+        let supervisor = self.supervisor.as_ref().expect("a supervisor was started");
+        i32::try_from(supervisor.id()).unwrap()
+    }
+
+    fn begin(&mut self) {
+        let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let mut command = program(self.folder.path());
+        command.arg("run").stdout(log.try_clone().unwrap()).stderr(log);
+        self.supervisor = Some(command.spawn().unwrap());
+    }
+
+    /// What the supervisor has written.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.path("log")).unwrap_or_default()).into_owned()
+    }
+
+    /// A command of an operator.
+    pub(crate) fn operator(&self, words: &[String]) -> Command {
+        let mut command = program(self.folder.path());
+        command.args(words);
+        command
+    }
+
+    /// Whether the supervisor has ended; then nothing of it is left and another one is started,
+    /// as systemd does for a service of its own control group.
+    pub(crate) fn revive(&mut self) -> Option<String> {
+        let status = self.ended()?;
+        self.end_all();
+        self.begin();
+        Some(status.to_string())
+    }
+
+    /// How the supervisor ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.supervisor.as_mut()?.try_wait().unwrap()
+    }
+
+    /// Kills whatever the supervisor has left.
+    pub(crate) fn end_all(&self) {
+        loop {
+            let left = marked(self.mark());
+            if left.is_empty() {
+                return;
+            }
+            for process in left {
+                kill(process.pid, Signal::SIGKILL);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The version that an application has now.
+    pub(crate) fn version(&self, application: usize) -> u64 {
+        self.versions[application]
+    }
+
+    /// Has an application go to another version, and back the next time.
+    pub(crate) fn deploy(&mut self, application: usize) {
+        self.versions[application] = 3 - self.versions[application];
+        let file = self.path(APPLICATIONS[application]).join("VERSION");
+        replace(&file, &format!("{}\n", self.versions[application]));
+    }
+
+    /// What an editor, a deploy or a mistake does to daemons.yml.
+    pub(crate) fn edit(&mut self, edit: Edit, application: usize) {
+        let file = self.path("daemons.yml");
+        match edit {
+            Edit::Same => fs::write(&file, self.config()).unwrap(),
+            Edit::Count(count) => {
+                self.counts[application] = count;
+                replace(&file, &self.config());
+            }
+            Edit::Daemon(wanted) => {
+                self.extra = wanted;
+                replace(&file, &self.config());
+            }
+            Edit::Invalid => replace(&file, &self.config().replace("workers:", "wrokers:")),
+            Edit::Half => {
+                let text = self.config();
+                fs::write(&file, &text[..text.len() / 2]).unwrap();
+            }
+            Edit::Empty => fs::write(&file, "").unwrap(),
+            Edit::Swapped => {
+                let target = self.path("daemons.swapped");
+                replace(&target, &self.config());
+                let link = self.path("daemons.link");
+                let _ = fs::remove_file(&link);
+                symlink(&target, &link).unwrap();
+                fs::rename(&link, &file).unwrap();
+            }
+            Edit::Removed => drop(fs::remove_file(&file)),
+        }
+    }
+
+    /// A configuration that is as it should be.
+    pub(crate) fn put_right(&mut self) {
+        self.counts = [2; 3];
+        self.extra = false;
+        replace(&self.path("daemons.yml"), &self.config());
+    }
+
+    fn config(&self) -> String {
+        let user = if self.root { format!("  user: {USER}\n") } else { String::new() };
+        let mut text = format!(
+            "beanstalk: {}\ndefaults:\n{user}  env: {{CHAOS: '{}', AYL_LIBRARY: '{}'}}\n  \
+             backoff: {{initial: 20ms, max: 500ms}}\n  start_limit: {{count: 1000, within: 1m}}\n  \
+             stop_timeout: 20s\napplications:\n",
+            self.proxy.address,
+            self.mark(),
+            self.mark()
+        );
+        for (i, name) in APPLICATIONS.into_iter().enumerate() {
+            let path = self.path(name);
+            let preload = i > 0;
+            let _ = write!(
+                text,
+                "  {name}:\n    path: {}\n    workers: {{count: {}, preload: {preload}}}\n    daemons:\n      \
+                 web: {{command: [sh, -c, 'while sleep 0.1; do echo alive; done'], log: {{file: '{}/{name}.log', max_size: 16KiB, keep: 1}}}}\n",
+                path.display(),
+                self.counts[i],
+                self.path("small/logs").display(),
+            );
+            if i == 2 && self.extra {
+                text.push_str("      more: {command: [sleep, infinity], count: 2}\n");
+            }
+        }
+        text
+    }
+
+    /// Puts a job for an application's version of now; whether the queue said that it has it.
+    pub(crate) fn put_job(&self, application: usize, job: u64, seconds: f64) -> bool {
+        let tube = format!("{}-{}", APPLICATIONS[application], self.versions[application]);
+        let body = format!(
+            r#"{{"type":"ayl","failed_job_handler":"delete","code":"Ledger.run({job}, {seconds})"}}"#
+        );
+        let put = format!("use {tube}\r\nput 512 0 60 {}\r\n{body}\r\n", body.len());
+        let wanted = format!("USING {tube}\r\nINSERTED ");
+        self.ask_queue(&put).is_some_and(|answer| answer.starts_with(&wanted) && answer.ends_with("\r\n"))
+    }
+
+    /// What the queue says; nothing where it is away or stopped.
+    pub(crate) fn ask_queue(&self, lines: &str) -> Option<String> {
+        let mut stream = UnixStream::connect(self.queue.socket()).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        stream.write_all(lines.as_bytes()).ok()?;
+        stream.write_all(b"quit\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer)
+    }
+
+    /// The ledger.
+    pub(crate) fn ledger(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.path("ledger")).unwrap()).into_owned()
+    }
+
+    /// Fills the small disk, or makes room again.
+    pub(crate) fn fill_disk(&self, full: bool) {
+        let file = self.path("small/fill");
+        if full {
+            // Ends with the disk.
+            let _ = std::io::copy(&mut std::io::repeat(1), &mut fs::File::create(file).unwrap());
+        } else {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Some(mut supervisor) = self.supervisor.take() {
+            let _ = supervisor.kill();
+            let _ = supervisor.wait();
+        }
+        self.end_all();
+    }
+}
+
+/// The folders, the programs and a small disk, which is mounted for this test alone.
+fn prepare(site: &Path, root: bool) {
+    fs::set_permissions(site, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(site.join("bin")).unwrap();
+    for program in [
+        env!("CARGO_BIN_EXE_abaqis-daemons"),
+        env!("CARGO_BIN_EXE_ayl_worker"),
+        env!("CARGO_BIN_EXE_ayl_scheduler"),
+    ] {
+        // The build folder need not be open to the applications' user.
+        let to = site.join("bin").join(Path::new(program).file_name().unwrap());
+        fs::hard_link(program, &to).or_else(|_| fs::copy(program, &to).map(|_| ())).unwrap();
+    }
+    let copied =
+        Command::new("cp").arg("-r").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/ruby")).arg(site).status();
+    assert!(copied.unwrap().success());
+    fs::write(site.join("ledger"), "").unwrap();
+    fs::set_permissions(site.join("ledger"), fs::Permissions::from_mode(0o666)).unwrap();
+    for name in APPLICATIONS {
+        fs::create_dir_all(site.join(name).join("config")).unwrap();
+        fs::write(site.join(name).join("config/environment.rb"), APPLICATION).unwrap();
+        fs::write(site.join(name).join("VERSION"), "1\n").unwrap();
+    }
+    fs::create_dir(site.join("small")).unwrap();
+    if root {
+        unshare(CloneFlags::CLONE_NEWNS).expect("root may have a mount namespace of its own");
+        let none: Option<&str> = None;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        mount(none, &site.join("small"), Some("tmpfs"), MsFlags::empty(), Some("size=2m,mode=755")).unwrap();
+    }
+    fs::create_dir(site.join("small/logs")).unwrap();
+}
+
+fn program(site: &Path) -> Command {
+    let mut command = Command::new(site.join("bin/abaqis-daemons"));
+    for name in ["NOTIFY_SOCKET", "JOURNAL_STREAM"] {
+        command.env_remove(name);
+    }
+    command.env("ABAQIS_CONFIG", site.join("daemons.yml")).env("ABAQIS_RUNTIME_DIR", site.join("small/run"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Puts a file in another's place, as editors and deploys do.
+fn replace(file: &Path, text: &str) {
+    let new = file.with_extension("new");
+    fs::write(&new, text).unwrap();
+    fs::rename(&new, file).unwrap();
+}

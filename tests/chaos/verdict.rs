@@ -1,0 +1,229 @@
+//! What the ledger and the list of faults prove, as a function of both.
+//!
+//! ```text
+//!     put ──────►  run 1: begin ─── end      at least one run of a certain put ends;
+//!                            ▲               a second run needs a fault that was there
+//!                          fault             while the first one was under way
+//!                             run 2: begin ─── end
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A moment, in milliseconds of the monotonic clock.
+pub(crate) type Moment = u64;
+
+/// How long after a job's end its deletion may still be under way.
+const DELETION: Moment = 1500;
+
+/// A job that was put.
+#[derive(Debug, Clone)]
+pub(crate) struct Put {
+    /// The number in its body.
+    pub(crate) job: u64,
+    /// For which version.
+    pub(crate) version: String,
+    /// Whether the queue said that it has it.
+    pub(crate) certain: bool,
+}
+
+/// One run of a job, as the job itself wrote it down.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) job: u64,
+    pub(crate) instance: String,
+    pub(crate) version: String,
+    pub(crate) pid: u32,
+    pub(crate) begin: Moment,
+    pub(crate) end: Option<Moment>,
+}
+
+/// What a fault can have done to a job that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Nothing: no job may be run twice because of it.
+    Nobody,
+    /// To those of one instance, as `a/worker/1`.
+    Instance(String),
+    /// To those of one executor.
+    Process(u32),
+    /// To every job.
+    Everything,
+}
+
+/// A fault that really happened.
+#[derive(Debug, Clone)]
+pub(crate) struct Happened {
+    pub(crate) from: Moment,
+    pub(crate) to: Moment,
+    pub(crate) what: String,
+    pub(crate) reach: Reach,
+}
+
+/// What is not as it has to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Offence {
+    /// A certain put, none of whose runs came to its end.
+    Lost { job: u64, begun: usize },
+    /// A run after one that nothing had disturbed.
+    Unexplained { job: u64, first: String, second: String },
+    /// A run of what was never put.
+    Invented { job: u64 },
+    /// A job of one version, run by the code of another.
+    Mixed { job: u64, version: String, by: String },
+}
+
+impl fmt::Display for Offence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost { job, begun: 0 } => write!(f, "job {job} was never run"),
+            Self::Lost { job, begun } => write!(f, "job {job} was begun {begun} times and never ended"),
+            Self::Unexplained { job, first, second } => {
+                write!(f, "job {job} was run by {first}, then by {second}, and no fault says why")
+            }
+            Self::Invented { job } => write!(f, "job {job} was run and never put"),
+            Self::Mixed { job, version, by } => {
+                write!(f, "job {job} of version {version} was run by version {by}")
+            }
+        }
+    }
+}
+
+/// The lines of a ledger, in which jobs write `begin JOB INSTANCE VERSION PID MOMENT` and
+/// `end JOB PID MOMENT`. What a killed process left half written is no line.
+pub(crate) fn read_ledger(text: &str) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["begin", job, instance, version, pid, begin] => {
+                let (Ok(job), Ok(pid), Ok(begin)) = (job.parse(), pid.parse(), begin.parse()) else {
+                    continue;
+                };
+                let (instance, version) = (instance.to_owned(), version.to_owned());
+                runs.push(Run { job, instance, version, pid, begin, end: None });
+            }
+            ["end", job, pid, end] => {
+                let (Ok(job), Ok(pid), Ok(end)) = (job.parse::<u64>(), pid.parse::<u32>(), end.parse())
+                else {
+                    continue;
+                };
+                let begun = runs.iter_mut().rev().find(|run| run.job == job && run.pid == pid);
+                if let Some(run) = begun {
+                    run.end = Some(end);
+                }
+            }
+            _ => {}
+        }
+    }
+    runs
+}
+
+/// Everything that is wrong, in the order of the jobs.
+pub(crate) fn judge(puts: &[Put], runs: &[Run], faults: &[Happened]) -> Vec<Offence> {
+    let mut of_job: BTreeMap<u64, Vec<&Run>> = BTreeMap::new();
+    for run in runs {
+        of_job.entry(run.job).or_default().push(run);
+    }
+    let mut offences = Vec::new();
+    for put in puts {
+        let mut runs = of_job.remove(&put.job).unwrap_or_default();
+        runs.sort_by_key(|run| run.begin);
+        if put.certain && !runs.iter().any(|run| run.end.is_some()) {
+            offences.push(Offence::Lost { job: put.job, begun: runs.len() });
+        }
+        for pair in runs.windows(2) {
+            if !faults.iter().any(|fault| explains(fault, pair[0], pair[1])) {
+                let of = |run: &Run| format!("{} (process {}) at {}", run.instance, run.pid, run.begin);
+                let (first, second) = (of(pair[0]), of(pair[1]));
+                offences.push(Offence::Unexplained { job: put.job, first, second });
+            }
+        }
+        for run in runs.iter().filter(|run| run.version != put.version) {
+            let (version, by) = (put.version.clone(), run.version.clone());
+            offences.push(Offence::Mixed { job: put.job, version, by });
+        }
+    }
+    offences.extend(of_job.into_keys().map(|job| Offence::Invented { job }));
+    offences
+}
+
+/// Whether the fault was there while the first run was under way, or its deletion.
+fn explains(fault: &Happened, first: &Run, second: &Run) -> bool {
+    let until = first.end.map_or(second.begin, |end| (end + DELETION).min(second.begin));
+    let meets = fault.from <= until && fault.to >= first.begin;
+    meets
+        && match &fault.reach {
+            Reach::Nobody => false,
+            Reach::Instance(instance) => *instance == first.instance,
+            Reach::Process(pid) => *pid == first.pid,
+            Reach::Everything => true,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(job: u64) -> Put {
+        Put { job, version: "1".into(), certain: true }
+    }
+
+    fn said(ledger: &str, faults: &[Happened]) -> Vec<String> {
+        judge(&[put(1)], &read_ledger(ledger), faults).iter().map(ToString::to_string).collect()
+    }
+
+    fn fault(from: Moment, to: Moment, reach: Reach) -> Happened {
+        Happened { from, to, what: "a fault".into(), reach }
+    }
+
+    const ONCE: &str = "begin 1 a/worker/1 1 10 1000\nend 1 10 1100\n";
+
+    #[test]
+    fn a_job_that_was_run_once_is_as_it_has_to_be() {
+        assert_eq!(said(ONCE, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_job_that_never_ended_is_lost() {
+        assert_eq!(said("", &[]), ["job 1 was never run"]);
+        let begun = "begin 1 a/worker/1 1 10 1000\nbegin 2";
+        assert_eq!(said(begun, &[]), ["job 1 was begun 1 times and never ended"]);
+        let uncertain = Put { certain: false, ..put(1) };
+        assert_eq!(judge(&[uncertain], &[], &[]), []);
+    }
+
+    #[test]
+    fn a_second_run_needs_a_fault_that_met_the_first() {
+        let twice = format!("{ONCE}begin 1 a/worker/2 1 11 9000\nend 1 11 9100\n");
+        let why = "job 1 was run by a/worker/1 (process 10) at 1000, then by a/worker/2 (process 11) at 9000, and no fault says why";
+        assert_eq!(said(&twice, &[]), [why]);
+        assert_eq!(said(&twice, &[fault(1050, 1050, Reach::Everything)]), [""; 0]);
+        assert_eq!(said(&twice, &[fault(1050, 1050, Reach::Instance("a/worker/1".into()))]), [""; 0]);
+        assert_eq!(said(&twice, &[fault(1050, 1050, Reach::Process(10))]), [""; 0]);
+        for other in [
+            fault(1050, 1050, Reach::Instance("a/worker/2".into())),
+            fault(1050, 1050, Reach::Process(11)),
+            fault(1050, 1050, Reach::Nobody),
+            fault(900, 999, Reach::Everything),
+            fault(1100 + DELETION + 1, 8000, Reach::Everything),
+        ] {
+            assert_eq!(said(&twice, &[other]), [why]);
+        }
+    }
+
+    #[test]
+    fn one_that_was_cut_off_is_explained_until_the_next_begins() {
+        let twice = "begin 1 a/worker/1 1 10 1000\nbegin 1 a/worker/2 1 11 9000\nend 1 11 9100\n";
+        assert_eq!(said(twice, &[fault(8000, 8500, Reach::Everything)]), [""; 0]);
+        assert_eq!(said(twice, &[fault(9001, 9500, Reach::Everything)]).len(), 1);
+    }
+
+    #[test]
+    fn jobs_of_nobody_and_of_another_version_are_told() {
+        let strange = format!("{ONCE}begin 5 a/worker/1 1 10 1000\nend 5 10 1100\n");
+        assert_eq!(said(&strange, &[]), ["job 5 was run and never put"]);
+        let mixed = ONCE.replace("a/worker/1 1", "a/worker/1 2");
+        assert_eq!(said(&mixed, &[]), ["job 1 of version 1 was run by version 2"]);
+    }
+}
