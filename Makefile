@@ -56,5 +56,6 @@ same: ## builds the packages again elsewhere, and compares the bytes
 
 bench: deps ## figures beside their floors; nothing here fails a build
 	$(CARGO) bench
+	$(CARGO) test --test kills -- --nocapture fifty_kills
 
 .PHONY: help deps build install demo test lint deny chaos fuzz lab lab-rpm lab-deb rpm deb same bench

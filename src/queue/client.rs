@@ -1,6 +1,7 @@
 //! One server: connect, ask, and connect again.
 
 use std::collections::VecDeque;
+use std::future::pending;
 use std::io;
 use std::time::Duration;
 
@@ -178,6 +179,23 @@ impl Client {
             None => self.open().await?,
         };
         Ok(self.connection.insert(connection))
+    }
+
+    /// Waits until the connection breaks, while nothing is asked; for ever if there is none.
+    /// May be dropped at any time.
+    pub async fn broken(&mut self) -> Error {
+        loop {
+            let Some(connection) = self.connection.as_mut().filter(|connection| connection.pending() == 0)
+            else {
+                return pending().await;
+            };
+            // Nothing was asked: what comes is the end, or nonsense.
+            let heard = connection.turn(None).await.and_then(|()| connection.arrived());
+            if let Err(fault) = heard {
+                self.drop_connection();
+                return self.unreachable(fault);
+            }
+        }
     }
 
     /// Takes the replies to calls that were dropped off the connection, up to a reserve

@@ -5,11 +5,12 @@
 //!          ◄── News ──       (connects again with jitter, watches again)
 //! ```
 
+use std::future::pending;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
-use super::core::{Answer, Ask, Content, Facts};
+use super::core::{Answer, Ask, Content, Facts, RETURN};
 use crate::ayl::{Cause, KeySet, Message, Mode, Trust, Untrusted, Verdict, deaths_before};
 use crate::beanstalk::{Command, Delay, Job, JobId};
 use crate::names::{ServerAddress, Tube};
@@ -78,7 +79,7 @@ impl Link {
         orders: mpsc::Receiver<Order>,
         news: mpsc::Sender<News>,
     ) -> Self {
-        let consumer = Consumer::new(&servers, &Options::watching(tube.clone()));
+        let consumer = consumer(&servers, &tube);
         Self { consumer, servers, tube, judge, orders, news, held: None, session: 0 }
     }
 
@@ -128,7 +129,14 @@ impl Link {
     /// Answers until the connection breaks.
     async fn serve(&mut self) -> Result<(), Over> {
         loop {
-            let result = match self.orders.recv().await.ok_or(Over)? {
+            let order = tokio::select! {
+                biased;
+                order = self.orders.recv() => order.ok_or(Over)?,
+                error = broken(&mut self.consumer, self.held.as_ref()) => {
+                    return self.tell(News::Down { reason: error.to_string(), heard: false }).await;
+                }
+            };
+            let result = match order {
                 Order::Disconnect => {
                     self.consumer.disconnect();
                     Ok(())
@@ -176,7 +184,7 @@ impl Link {
 
     fn watch_from_now_on(&mut self, tube: Tube) {
         if tube != self.tube {
-            self.consumer = Consumer::new(&self.servers, &Options::watching(tube.clone()));
+            self.consumer = consumer(&self.servers, &tube);
             self.tube = tube;
         }
     }
@@ -290,11 +298,25 @@ impl Link {
     }
 }
 
+fn consumer(servers: &[ServerAddress], tube: &Tube) -> Consumer {
+    Consumer::new(servers, &Options { backoff_max: RETURN, ..Options::watching(tube.clone()) })
+}
+
 /// One attempt to connect: to the server of the job at hand, or to any.
 async fn attempt(consumer: &mut Consumer, held: Option<&(usize, Job)>) -> Result<(), Error> {
     match held {
         Some((server, _)) => consumer.client(*server)?.list_tube_used().await.map(drop),
         None => consumer.connect().await,
+    }
+}
+
+/// Why the connection that holds the job is gone, as soon as it is: others can then be
+/// given the job.
+async fn broken(consumer: &mut Consumer, held: Option<&(usize, Job)>) -> Error {
+    match held.map(|(server, _)| consumer.client(*server)) {
+        Some(Ok(client)) => client.broken().await,
+        Some(Err(error)) => error,
+        None => pending().await,
     }
 }
 

@@ -106,9 +106,11 @@ impl Core {
     }
 
     /// A job is taken only when it can run at once.
-    fn may_reserve(&self, now: Duration) -> bool {
+    fn may_reserve(&mut self, now: Duration) -> bool {
+        self.yields = self.yields.filter(|&until| now < until);
         let Executor::Free(life) = &self.executor else { return false };
         self.leaving.is_none()
+            && self.yields.is_none()
             && self.reports.is_empty()
             && !self.settings.recycle.is_due(life.since, life.jobs, life.memory, now)
     }

@@ -41,7 +41,8 @@ pub enum Event {
         /// The last of what it wrote to its standard error.
         stderr: String,
     },
-    /// SIGTERM: finish what is held, take nothing new, leave. The second time: at once.
+    /// SIGTERM: finish what is held, take nothing new, leave. The second time, a moment
+    /// later: at once.
     Terminate,
     /// A deadline has come.
     Tick,

@@ -24,6 +24,11 @@
 //! beside the other. While the queue cannot be reached the executor goes on, since
 //! then nobody can be given the job.
 //!
+//! When the queue comes back from an outage, all its workers come back to it one by one.
+//! Those that hold a job ask for that at once; for another job each waits as long as the
+//! slowest of the others may take to come back, so that no job is given to one while
+//! it still runs in another.
+//!
 //! The quick job pays for nothing it does not need: its statistics (time to run,
 //! priority, reserves) are asked for only when it has run for [`PATIENCE`], or failed,
 //! and its deletion travels together with the next `reserve`.
@@ -48,6 +53,13 @@ use crate::ayl::{Cause, Outcome, Verdict};
 
 /// How long a job runs before its statistics are asked for, and it is shown.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a worker at most waits between two attempts to reach the queue.
+pub(super) const RETURN: Duration = Duration::from_secs(2);
+/// How long connecting and asking for one's job may take, after such a wait.
+const REGAINING: Duration = Duration::from_millis(250);
+/// Until then another SIGTERM is the first one again: when a supervisor dies, the kernel
+/// sends one for each of its threads.
+const ECHO: Duration = Duration::from_millis(300);
 /// How long an executor may take to leave when it is asked to.
 const GOODBYE: Duration = Duration::from_secs(5);
 /// An executor that dies this often without having run a job is not started again.
@@ -90,6 +102,8 @@ struct Life {
 struct Leaving {
     /// A job that still runs then is given back.
     until: Duration,
+    /// When SIGTERM came, if it has.
+    told: Option<Duration>,
     status: u8,
     reason: Option<String>,
 }
@@ -108,6 +122,10 @@ pub struct Core {
     /// Whether the next job is looked at before it runs: it may be what ended our predecessor.
     careful: bool,
     shown: Option<Doing>,
+    /// Since when the queue is away.
+    away: Option<Duration>,
+    /// Until when no job is taken, so that others get back theirs first.
+    yields: Option<Duration>,
 }
 
 impl Core {
@@ -123,6 +141,8 @@ impl Core {
             leaving: None,
             careful: true,
             shown: None,
+            away: None,
+            yields: None,
         }
     }
 
@@ -134,8 +154,8 @@ impl Core {
     /// Takes in what happened at `now` (monotonic) and says what is to be done, in order.
     pub fn handle(&mut self, event: Event, now: Duration, out: &mut Vec<Action>) {
         match event {
-            Event::QueueUp => self.queue = Queue::Up,
-            Event::QueueDown { heard } => self.disconnected(heard),
+            Event::QueueUp => self.connected(now),
+            Event::QueueDown { heard } => self.disconnected(heard, now),
             Event::Answer(answer) => self.answered(answer, now, out),
             Event::Booted => self.booted(now),
             Event::BootFailed(reason) => {
@@ -169,18 +189,30 @@ impl Core {
             Executor::Free(life) => self.settings.recycle.at(life.since),
             _ => None,
         };
+        let yields = self.yields.filter(|_| self.queue == Queue::Up && self.job.is_none());
         let job = self.job.as_ref().and_then(|job| job.next_deadline(self.asked.is_none()));
         let unshown = self.job.as_ref().filter(|job| self.shown != Some(Doing::Running(job.id)));
         let showing = unshown.and_then(Job::show_at);
-        [ending, leaving, recycling, job, showing].into_iter().flatten().min()
+        [ending, leaving, recycling, yields, job, showing].into_iter().flatten().min()
     }
 
     fn is_running(&self) -> bool {
         matches!(self.job, Some(Job { progress: Progress::Running { .. }, .. }))
     }
 
-    fn disconnected(&mut self, heard: bool) {
+    fn connected(&mut self, now: Duration) {
+        self.queue = Queue::Up;
+        if let Some(since) = self.away.take() {
+            // Waits double: the next one of another worker is as long as all before it, or,
+            // with jitter, twice that.
+            let others = ((now - since) * 2).min(RETURN);
+            self.yields = Some(now + others + REGAINING);
+        }
+    }
+
+    fn disconnected(&mut self, heard: bool, now: Duration) {
         self.queue = Queue::Down;
+        self.away.get_or_insert(now);
         self.asked = None;
         if self.shown == Some(Doing::NoQueue) {
             // Why, is news.
@@ -202,13 +234,16 @@ impl Core {
 
     fn leave(&mut self, status: u8, reason: Option<String>, now: Duration) {
         let until = now + self.settings.stop_timeout;
-        self.leaving.get_or_insert(Leaving { until, status, reason });
+        self.leaving.get_or_insert(Leaving { until, told: None, status, reason });
     }
 
     fn terminate(&mut self, now: Duration) {
-        match &mut self.leaving {
-            Some(leaving) => leaving.until = now,
-            None => self.leave(0, None, now),
+        self.leave(0, None, now);
+        let Some(leaving) = &mut self.leaving else { return };
+        match leaving.told {
+            None => leaving.told = Some(now),
+            Some(told) if now < told + ECHO => {}
+            Some(_) => leaving.until = now,
         }
     }
 

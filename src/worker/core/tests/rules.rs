@@ -249,6 +249,9 @@ fn a_job_that_does_not_finish_in_time_is_given_back_unpunished() {
 fn a_second_signal_is_the_end_of_patience() {
     let mut play = Play::running(settings(), None);
     play.tell(Event::Terminate);
+    // The kernel says it once for each thread of a supervisor that dies.
+    assert_eq!(play.tell(Event::Terminate), []);
+    play.now += ECHO;
     assert_eq!(play.tell(Event::Terminate), [Action::KillExecutor, Action::Show(Doing::Leaving)]);
 }
 
@@ -256,6 +259,7 @@ fn a_second_signal_is_the_end_of_patience() {
 fn an_answer_that_crossed_the_kill_counts() {
     let mut play = Play::running(settings(), None);
     play.tell(Event::Terminate);
+    play.now += ECHO;
     play.tell(Event::Terminate);
     play.ran(Outcome::Returned);
     assert_eq!(play.verdict(), Some((&Verdict::Delete(Cause::Done), false)));
@@ -277,7 +281,7 @@ fn a_job_whose_connection_broke_is_asked_for_again_and_goes_on() {
     assert_eq!(play.tell(Event::QueueUp), [Action::Ask(Ask::Regain(ID))]);
     assert_eq!(play.answer(Answer::Found(true)), []);
     play.ran(Outcome::Returned);
-    assert_eq!(play.verdict(), Some((&Verdict::Delete(Cause::Done), true)));
+    assert_eq!(play.verdict(), Some((&Verdict::Delete(Cause::Done), false)));
 }
 
 #[test]
@@ -305,7 +309,8 @@ fn a_deletion_whose_answer_was_lost_is_not_taken_for_a_lost_job() {
     play.tell(Event::QueueUp);
     let said = play.answer(Answer::Found(false)).to_vec();
     let done = Action::Settled { id: ID, verdict: Verdict::Delete(Cause::Done), failure: None, death: None };
-    assert_eq!(said, [done, Action::Ask(Ask::Reserve), Action::Show(Doing::Idle)]);
+    assert_eq!(said, [done, Action::Show(Doing::Idle)]);
+    assert_eq!(play.wait(), [Action::Ask(Ask::Reserve)]);
 }
 
 #[test]
@@ -321,7 +326,25 @@ fn a_deletion_that_was_never_sent_is_no_deletion() {
 fn a_queue_that_is_away_costs_nothing_but_time() {
     let mut play = Play::idle(settings());
     assert_eq!(play.tell(Event::QueueDown { heard: true }), [Action::Show(Doing::NoQueue)]);
-    assert_eq!(play.tell(Event::QueueUp), [Action::Ask(Ask::Reserve), Action::Show(Doing::Idle)]);
+    play.now = Duration::from_millis(500);
+    assert_eq!(play.tell(Event::QueueUp), [Action::Show(Doing::Idle)]);
+    assert_eq!(play.wait(), [Action::Ask(Ask::Reserve)]);
+}
+
+#[test]
+fn after_an_outage_those_that_hold_a_job_come_first() {
+    for (away, others) in [(0, 0), (500, 1000), (30_000, 2000)] {
+        let mut play = Play::idle(settings());
+        play.tell(Event::QueueDown { heard: true });
+        play.now = Duration::from_millis(away);
+        play.tell(Event::QueueUp);
+        play.wait();
+        assert_eq!(play.now, Duration::from_millis(away + others) + REGAINING);
+        assert!(play.asks(&Ask::Reserve));
+    }
+    let mut holder = Play::running(settings(), None);
+    holder.tell(Event::QueueDown { heard: false });
+    assert_eq!(holder.tell(Event::QueueUp)[0], Action::Ask(Ask::Regain(ID)));
 }
 
 #[test]
