@@ -205,7 +205,7 @@ impl Core {
         if let Some(since) = self.away.take() {
             // Waits double: the next one of another worker is as long as all before it, or,
             // with jitter, twice that.
-            let others = ((now - since) * 2).min(RETURN);
+            let others = (now.saturating_sub(since) * 2).min(RETURN);
             self.yields = Some(now + others + REGAINING);
         }
     }
