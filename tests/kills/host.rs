@@ -11,7 +11,7 @@ use nix::unistd::{Pid, User, geteuid};
 use tempfile::TempDir;
 
 /// Only a test that fails waits for so long.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// Tries until there is something; panics with `what` when there is nothing for long.
 #[track_caller]

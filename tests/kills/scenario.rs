@@ -41,7 +41,7 @@ const LINES: u64 = 90;
 const AHEAD: u64 = 200;
 
 /// How long all may stand still before the test gives up.
-const STILL: Duration = Duration::from_secs(60);
+const STILL: Duration = Duration::from_mins(1);
 
 /// Small and good enough, and the same for the same seed (`SplitMix64`).
 struct Dice(u64);
