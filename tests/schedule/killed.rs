@@ -13,7 +13,7 @@ use crate::scene::{Scene, Scheduler};
 const ENTRIES: usize = 16;
 
 /// How long they are disturbed: more than three hundred slots in all.
-const LENGTH: Duration = Duration::from_secs(20);
+const LENGTH: Duration = Duration::from_secs(18);
 
 const NAMES: [&str; 3] = ["north", "east", "west"];
 
@@ -29,7 +29,8 @@ impl Random {
 }
 
 fn timetable() -> String {
-    (0..ENTRIES).map(|i| format!("e{i}: {{every: 1s, code: E{i}.run, catch_up: all}}\n")).collect()
+    let entries = (0..ENTRIES).map(|i| format!("e{i}: {{every: 1s, code: E{i}.run, catch_up: all}}"));
+    entries.collect::<Vec<_>>().join("\n")
 }
 
 /// Kills, stops and continues schedulers; one is stopped for longer than a token waits.

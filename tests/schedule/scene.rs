@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::beanstalkd::Beanstalkd;
 
 /// Only a test that fails waits for so long.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_mins(1);
 
 /// Tries until there is something; panics with `what` when there is nothing for long.
 #[track_caller]
