@@ -45,6 +45,9 @@ lab-rpm: rpm ## the same with the programs of `make rpm`
 lab-deb: deb ## and as a Debian package
 	@tests/lab/run deb "$$(packaging/build)"
 
+vm: rpm ## the package on a kernel of its own: a reboot, a power cut, limits of memory; needs root, minutes
+	@tests/lab/vm "$$(packaging/build)"
+
 rpm: ## the package, into target/rpm; its programs run on glibc 2.28
 	@packaging/rpm
 
@@ -58,4 +61,4 @@ bench: deps ## figures beside their floors; nothing here fails a build
 	$(CARGO) bench
 	$(CARGO) test --test kills -- --nocapture fifty_kills
 
-.PHONY: help deps build install demo test lint deny chaos fuzz lab lab-rpm lab-deb rpm deb same bench
+.PHONY: help deps build install demo test lint deny chaos fuzz lab lab-rpm lab-deb vm rpm deb same bench

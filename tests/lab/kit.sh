@@ -1,8 +1,9 @@
-# What `run` is written with. Sourced, with the repository as the working directory.
+# What `run` and `guest` are written with. Sourced, by `run` with the repository as the
+# working directory.
 
 passed=0 failed=0
 scratch=$(mktemp -d)
-readonly PATIENCE=40                   # seconds for what is to happen soon
+PATIENCE=40                            # seconds for what is to happen soon
 
 # ------------------------------------------------------------- beginning and ending
 
@@ -181,7 +182,26 @@ all_lines() {
         END { if (!wrong && NR != wanted) print NR " lines of " wanted; exit wrong || NR != wanted }'
 }
 
-# ------------------------------------------------------------------ the demo's jobs
+# -------------------------------------------------------------------- the demo's jobs
+
+# The demo's daemons.yml for a machine that has it in /srv/demo: with two users, and without
+# the applications that are named.
+demo_configuration() {
+    sed "/^watch:/d; s|@HERE@|/srv/demo|; s|@DEMO@|/srv/demo|; s|@USER@|abaqis|
+        s|@GEM@|/usr/share/abaqis-daemons/ruby/lib|" demo/daemons.yml | ruby -ryaml -e '
+            all = YAML.safe_load($stdin.read)
+            all["applications"]["rqi"]["user"] = "rqi"
+            ARGV.each { |name| all["applications"].delete(name) }
+            puts YAML.dump(all)' "$@"
+}
+demo_folder() {
+    in_it sh -c 'touch /srv/demo/ledger && chmod 1777 /srv/demo && chmod 0666 /srv/demo/ledger'
+}
+# And its queue outlives a power cut.
+durable_queue() {
+    in_it sed -i 's|^#BEANSTALKD_EXTRA=.*|BEANSTALKD_EXTRA="-b /var/lib/beanstalkd -f 0"|' /etc/default/beanstalkd
+    in_it systemctl restart beanstalkd
+}
 
 # put_jobs FIRST LAST: on the tube of abaqis; they write their numbers into the ledger.
 put_jobs() {
