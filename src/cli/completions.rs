@@ -28,18 +28,23 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    /// Writes completions that ask `program` each time; it has to call [`answer`].
+    /// Writes them: see [`write`].
     pub(crate) fn run(&self, program: &Command) -> Result<Exit, Error> {
-        let (name, shell) = (program.get_name(), self.shell.to_string());
-        let shells = Shells::builtins();
-        let Some(shell) = shells.completer(&shell) else {
-            return Err(Error::new(Exit::Usage, format!("no completions for {shell}")));
-        };
-        let mut screen = Screen::stdout();
-        shell.write_registration(ASKED, name, name, name, &mut screen)?;
-        screen.flush()?;
-        Ok(Exit::Success)
+        write(self.shell, program)
     }
+}
+
+/// Writes completions for `shell` that ask `program` each time; it has to call [`answer`].
+pub(crate) fn write(shell: Shell, program: &Command) -> Result<Exit, Error> {
+    let (name, shell) = (program.get_name(), shell.to_string());
+    let shells = Shells::builtins();
+    let Some(shell) = shells.completer(&shell) else {
+        return Err(Error::new(Exit::Usage, format!("no completions for {shell}")));
+    };
+    let mut screen = Screen::stdout();
+    shell.write_registration(ASKED, name, name, name, &mut screen)?;
+    screen.flush()?;
+    Ok(Exit::Success)
 }
 
 /// Answers a shell that asks what may come next, and then does not return.

@@ -75,6 +75,9 @@ struct Arguments {
     /// Print the manual page and leave
     #[arg(long, hide = true)]
     man: bool,
+    /// Print the completions for a shell and leave
+    #[arg(long, hide = true, value_name = "SHELL")]
+    completions: Option<clap_complete::Shell>,
     /// Be something else
     #[arg(long, hide = true, value_enum)]
     be: Option<Role>,
@@ -102,6 +105,7 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// The program `ayl_worker`.
 pub fn ayl_worker() -> ExitCode {
+    super::completions::answer(Arguments::command);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -126,6 +130,10 @@ fn run(arguments: Arguments) -> Result<u8, Failed> {
             .and_then(|page| std::io::stdout().write_all(&page))
             .map_err(|error| (Exit::Io, format!("ayl_worker: {error}")))?;
         return Ok(0);
+    }
+    if let Some(shell) = arguments.completions {
+        let written = super::completions::write(shell, &Arguments::command());
+        return written.map(|_| 0).map_err(|error| (Exit::Io, format!("ayl_worker: {error}")));
     }
     if arguments.be == Some(Role::Executor) {
         return Ok(crate::worker::exec_executor(&arguments.command));

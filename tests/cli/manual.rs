@@ -58,3 +58,30 @@ fn the_page_of_a_file_is_asked_for_by_its_name() {
     let page = said(env!("CARGO_BIN_EXE_ayl_scheduler"), &["man", "schedule.yml"]);
     assert!(String::from_utf8(page).unwrap().contains(".TH schedule.yml 5"));
 }
+
+#[test]
+fn each_program_completes_its_arguments() {
+    for (program, word, begun, wanted) in [
+        (env!("CARGO_BIN_EXE_abaqis-daemons"), "completions", "stat", "status"),
+        (env!("CARGO_BIN_EXE_ayl_worker"), "--completions", "--max-j", "--max-jobs"),
+        (env!("CARGO_BIN_EXE_ayl_beanstalk"), "completions", "peek_b", "peek_buried"),
+        (env!("CARGO_BIN_EXE_ayl_scheduler"), "completions", "prev", "preview"),
+    ] {
+        for shell in ["bash", "zsh", "fish"] {
+            assert!(!said(program, &[word, shell]).is_empty(), "{program} {shell}");
+        }
+        // As bash's function asks.
+        let output = Command::new(program)
+            .args(["--", program, begun])
+            .envs([
+                ("_ABAQIS_COMPLETE", "bash"),
+                ("_CLAP_COMPLETE_INDEX", "1"),
+                ("_CLAP_COMPLETE_COMP_TYPE", "9"),
+            ])
+            .envs([("_CLAP_COMPLETE_SPACE", "true"), ("_CLAP_IFS", "\n")])
+            .output()
+            .unwrap();
+        let offered = String::from_utf8(output.stdout).unwrap();
+        assert!(offered.lines().any(|line| line.trim() == wanted), "{program}: {offered}");
+    }
+}
