@@ -23,6 +23,7 @@ mod plan;
 mod reload;
 mod run;
 mod running;
+mod schedule;
 mod scheduler;
 pub mod screen;
 mod show;
@@ -90,6 +91,9 @@ enum Command {
     Events(events::Events),
     /// The tube that an application's current version uses
     Tube(tube::TubeOf),
+    /// When entries of timetables ran and run next, and who holds them
+    #[command(after_long_help = words::SCHEDULE)]
+    Schedule(schedule::Schedule),
     /// Completions of the command line for a shell
     Completions(completions::Completions),
     /// Manual pages
@@ -113,6 +117,7 @@ impl Command {
             Self::Logs(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Tube(command) => command.run(),
+            Self::Schedule(command) => command.run(),
             Self::Completions(command) => command.run(&Program::command()),
             Self::Man(command) => command.run(Program::command()),
         }

@@ -44,7 +44,8 @@ impl TubeOf {
     }
 }
 
-fn unknown(name: &ApplicationName, config: &Config) -> String {
+/// Says that no application has that name, and which ones there are.
+pub(super) fn unknown(name: &ApplicationName, config: &Config) -> String {
     let names: Vec<&str> = config.applications.keys().map(ApplicationName::as_str).collect();
     if names.is_empty() {
         format!("no application is named {name}: there is none")

@@ -66,7 +66,11 @@ impl Memory {
     }
 }
 
-fn read(path: &Path) -> io::Result<BTreeMap<EntryName, Past>> {
+/// What the file at `path` remembers.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn read(path: &Path) -> io::Result<BTreeMap<EntryName, Past>> {
     use std::io::Read;
     let mut text = Vec::new();
     File::open(path)?.take(MAX_BYTES).read_to_end(&mut text)?;

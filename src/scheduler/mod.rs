@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use file::{ReadError, read};
+pub use memory::read as remembered;
 pub use round::put;
 pub use run::{StartError, main};
 

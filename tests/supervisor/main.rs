@@ -11,6 +11,7 @@ mod idle;
 mod life;
 mod reload;
 mod scarce;
+mod schedulers;
 mod start;
 mod trouble;
 mod workers;

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub(super) use run::unreadable;
+
 use super::completions::{self, Completions};
 use super::exit::{Error, Exit};
 use super::man::Man;

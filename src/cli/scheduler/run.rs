@@ -93,7 +93,7 @@ fn host() -> String {
 }
 
 /// How a timetable that cannot be used ends a command.
-pub(super) fn unreadable(error: &ReadError) -> Error {
+pub(in crate::cli) fn unreadable(error: &ReadError) -> Error {
     let exit = match error {
         ReadError::Invalid(_) => Exit::Configuration,
         ReadError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
