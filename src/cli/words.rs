@@ -98,6 +98,15 @@ pub(crate) fn sections(text: &str) -> Vec<Section<'_>> {
     sections
 }
 
+/// Of `schedule`.
+pub(crate) const SCHEDULE: &str = "\
+Columns:
+  LAST    the last slot that was put, in the entry's zone
+  NEXT    when it is put next, with its splay
+  LAG     for how long it has been due and was not put
+  HOLDER  the host and instance that wait for it; `(at it now)` while one puts it,
+          `(no token)` where no scheduler has begun with it";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,12 +124,3 @@ mod tests {
         assert!(sections.iter().all(|section| section.terms.iter().all(|(_, meaning)| !meaning.is_empty())));
     }
 }
-
-/// Of `schedule`.
-pub(crate) const SCHEDULE: &str = "\
-Columns:
-  LAST    the last slot that was put, in the entry's zone
-  NEXT    when it is put next, with its splay
-  LAG     for how long it has been due and was not put
-  HOLDER  the host and instance that wait for it; `(at it now)` while one puts it,
-          `(no token)` where no scheduler has begun with it";
