@@ -123,3 +123,19 @@ fn one_is_ready_when_its_port_its_file_its_command_or_its_own_word_says_so() {
     assert_eq!(supervisor.instance("a/notify/1")["status"], "hello");
     drop(listener);
 }
+
+#[test]
+fn one_can_speak_neither_for_another_nor_so_much_that_others_are_not_heard() {
+    // Both are the same user's: only the kernel can tell them apart.
+    let site = Site::with_daemons(
+        "victim: {command: [sh, -c, 'echo $NOTIFY_SOCKET > victim; while ! test -e up; do sleep 0.01; done; systemd-notify --ready; exec sleep infinity'], ready: notify}\n\
+         forger: {command: [sh, -c, 'until test -s victim; do sleep 0.01; done; NOTIFY_SOCKET=$(cat victim) systemd-notify --ready; echo > forged; exec sleep infinity']}\n\
+         flood: {command: [ruby, -rsocket, -e, 'to = Addrinfo.unix(ENV.fetch(%(NOTIFY_SOCKET)), :DGRAM).connect; loop { to.write(%(STATUS=noise)) }']}",
+    );
+    let supervisor = site.start();
+    until("the forgery", || site.join("forged").exists().then_some(()));
+    until("the flood", || (supervisor.instance("a/flood/1")["status"] == "noise").then_some(()));
+    assert_eq!(supervisor.instance("a/victim/1")["state"], "starting");
+    std::fs::write(site.join("up"), "").unwrap();
+    supervisor.wait_for("a/victim/1", "ready");
+}

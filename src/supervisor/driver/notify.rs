@@ -1,7 +1,8 @@
 //! Hears what the processes say of themselves: the `sd_notify` protocol, receiver's side.
 //!
-//! Each process has a socket of its own, so that nobody has to guess who spoke: a
-//! helper it starts may speak for it, another instance may not.
+//! Each process has a socket of its own, so that nobody has to guess who is spoken of; and
+//! the kernel says who spoke: a helper in its session may speak for it, another instance,
+//! even of the same user, may not.
 
 use std::fs;
 use std::io;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::lifecycle::{Notice, Phase, Watchdog};
+use crate::process::peer;
 
 /// The longest message; what is longer is cut off by the kernel.
 const MAX_MESSAGE: usize = 4096;
@@ -34,7 +36,7 @@ impl NotifySocket {
     pub(super) fn bind(path: PathBuf, uid: u32) -> io::Result<Self> {
         let socket = UnixDatagram::bind(&path)?;
         let bound = Self { socket, path };
-        bound.socket.set_nonblocking(true)?;
+        peer::ask_for_senders(&bound.socket)?;
         fs::set_permissions(&bound.path, fs::Permissions::from_mode(0o600))?;
         chown(&bound.path, Some(uid), None)?;
         Ok(bound)
@@ -45,14 +47,20 @@ impl NotifySocket {
         &self.path
     }
 
-    /// What was said since, in order; some of it, if there is much.
-    pub(super) fn hear(&self) -> Vec<Notice> {
+    /// What the process `leader` and those in its session have said since, in order; some of it,
+    /// if there is much.
+    pub(super) fn hear(&self, leader: i32) -> Vec<Notice> {
         let mut said = Vec::new();
         let mut buffer = [0; MAX_MESSAGE];
         for _ in 0..TURN {
-            // Descriptors that come along are closed by the kernel: there is no room for them.
-            let Ok(n) = self.socket.recv(&mut buffer) else { break };
-            said.push(parse(&String::from_utf8_lossy(&buffer[..n])));
+            let Ok((n, sender)) = peer::receive(self.socket.as_fd(), &mut buffer) else { break };
+            match sender {
+                Some(sender) if peer::is_in_session(sender, leader) => {
+                    said.push(parse(&String::from_utf8_lossy(&buffer[..n])));
+                }
+                // That it is one of the same user's, and whose, is for whoever looks into it.
+                _ => tracing::debug!(sender, leader, "a stranger spoke for another process"),
+            }
         }
         said
     }
@@ -111,6 +119,24 @@ mod tests {
 
     use super::*;
 
+    fn own_pid() -> i32 {
+        std::process::id().cast_signed()
+    }
+
+    #[test]
+    fn what_another_says_is_not_heard() {
+        let dir = TempDir::new().unwrap();
+        let uid = dir.path().metadata().unwrap().uid();
+        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        let other = UnixDatagram::unbound().unwrap();
+        other.connect(socket.path()).unwrap();
+        other.send(b"READY=1").unwrap();
+        // Process 1 leads no session that a test is in.
+        assert_eq!(socket.hear(1), []);
+        // Read is read: it does not come up again.
+        assert_eq!(socket.hear(own_pid()), []);
+    }
+
     #[test]
     fn what_a_process_says_is_heard_in_order() {
         let dir = TempDir::new().unwrap();
@@ -123,7 +149,7 @@ mod tests {
         process.send(b"\xff\xfe=1\nWATCHDOG=1\nSTOPPING=1\nEXTEND_TIMEOUT_USEC=2000000").unwrap();
         process.send(b"WATCHDOG=trigger\nREADY=1\nRELOADING=1\nX_AYL_JOB=").unwrap();
         assert_eq!(
-            socket.hear(),
+            socket.hear(own_pid()),
             [
                 Notice { status: Some("booting".into()), ..Notice::default() },
                 Notice {
@@ -146,7 +172,7 @@ mod tests {
                 },
             ]
         );
-        assert_eq!(socket.hear(), []);
+        assert_eq!(socket.hear(own_pid()), []);
         let path = socket.path().to_owned();
         drop(socket);
         assert!(!path.exists());
@@ -164,7 +190,7 @@ mod tests {
         while process.send(b"WATCHDOG=1").is_ok() {
             sent += 1;
         }
-        let heard = socket.hear().len();
+        let heard = socket.hear(own_pid()).len();
         assert!(heard <= TURN && heard <= sent, "{heard} of {sent}");
         let long = parse(&format!("STATUS={}", "é".repeat(500))).status.unwrap();
         assert_eq!(long.len(), MAX_TEXT);

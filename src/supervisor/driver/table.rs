@@ -184,7 +184,8 @@ impl Table {
 
     fn said(&mut self, run: Run, news: &mut News) {
         let Some(entry) = self.entries.get(&run) else { return };
-        for notice in entry.process.notify.iter().flat_map(NotifySocket::hear) {
+        let leader = entry.process.child.pid();
+        for notice in entry.process.notify.iter().flat_map(|socket| socket.hear(leader)) {
             news.push((run, ProcessEvent::Notify(Box::new(notice))));
         }
     }
