@@ -55,6 +55,36 @@ fn a_signal_reaches_the_whole_process_group() {
     is_gone(&child, output);
 }
 
+fn kill_and_reap(child: &Child) {
+    child.signal(Signal::KILL).unwrap();
+    end(child);
+}
+
+#[test]
+fn a_number_that_another_process_has_by_now_is_not_signalled() {
+    const NEXT: &str = "/proc/sys/kernel/ns_last_pid";
+    // Root alone may say which number is next.
+    let Ok(last) = std::fs::read_to_string(NEXT) else { return };
+    if std::fs::write(NEXT, last).is_err() {
+        return;
+    }
+    let (old, _) = crate::kit::start(&command(&["true"]));
+    until("it ends", || old.exit().unwrap());
+    old.reap().unwrap();
+    let (new, _output) = until("another has its number", || {
+        std::fs::write(NEXT, (old.pid() - 1).to_string()).unwrap();
+        let (new, output) = crate::kit::start(&command(&["sleep", "1000"]));
+        if new.pid() == old.pid() {
+            return Some((new, output));
+        }
+        kill_and_reap(&new);
+        None
+    });
+    old.signal(Signal::KILL).unwrap();
+    assert_eq!(new.exit().unwrap(), None);
+    kill_and_reap(&new);
+}
+
 #[test]
 fn those_who_ignore_term_are_killed_with_their_helpers() {
     let (child, output) = instance(
