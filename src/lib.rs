@@ -33,6 +33,8 @@ pub mod schedule;
 pub mod plan;
 #[forbid(unsafe_code)]
 pub mod lifecycle;
+#[forbid(unsafe_code)]
+pub mod releases;
 
 pub mod process;
 #[forbid(unsafe_code)]

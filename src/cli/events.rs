@@ -62,7 +62,9 @@ fn line(screen: &mut Screen<'_>, event: &Event, zone: &TimeZone) -> io::Result<(
         Some(_) => event.at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string(),
         None => rfc3339::text(event.at),
     };
-    let who = event.instance.as_ref().map_or_else(|| "supervisor".to_owned(), ToString::to_string);
+    let application = event.application.as_ref().map(ToString::to_string);
+    let who = event.instance.as_ref().map(ToString::to_string).or(application);
+    let who = who.unwrap_or_else(|| "supervisor".to_owned());
     let from = event.from.map_or_else(String::new, |state| format!("{state} -> "));
     let to = event.to.map_or_else(String::new, |state| state.to_string());
     let pid = event.pid.map_or_else(String::new, |pid| format!(" pid {pid}"));
@@ -107,6 +109,7 @@ mod tests {
             pid: None,
             exit: Some("exit 1".into()),
             reason: Some("again in 200ms".into()),
+            application: None,
         }
     }
 

@@ -8,6 +8,7 @@ mod ask;
 mod beanstalk;
 mod check;
 mod completions;
+mod deploy;
 mod dev;
 mod events;
 pub mod exit;
@@ -20,6 +21,7 @@ mod manual;
 mod operate;
 pub mod place;
 mod plan;
+mod releases;
 mod reload;
 mod run;
 mod running;
@@ -85,6 +87,14 @@ enum Command {
     Plan(plan::Plan),
     /// Apply the configuration as it is now
     Reload(reload::Reload),
+    /// The releases of applications, and the jobs on their tubes
+    Releases(releases::Releases),
+    /// Have what is deployed be the current release: also takes a rollback back
+    #[command(after_long_help = words::DEPLOY)]
+    Deploy(deploy::Deploy),
+    /// Go back to the release before the current one, until another is deployed
+    #[command(after_long_help = words::ROLLBACK)]
+    Rollback(deploy::Deploy),
     /// What instances wrote
     Logs(logs::Logs),
     /// Every change of state, one line each
@@ -114,6 +124,9 @@ impl Command {
             Self::Show(command) => command.run(),
             Self::Plan(command) => command.run(),
             Self::Reload(command) => command.run(),
+            Self::Releases(command) => command.run(),
+            Self::Deploy(command) => command.deploy(),
+            Self::Rollback(command) => command.roll_back(),
             Self::Logs(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Tube(command) => command.run(),

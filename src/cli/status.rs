@@ -15,9 +15,10 @@ use super::ask::Supervisor;
 use super::completions::selectors;
 use super::exit::{Error, Exit};
 use super::json;
+use super::releases;
 use super::screen::Screen;
 use crate::control::messages::{Request, Response};
-use crate::control::status::InstanceStatus;
+use crate::control::status::{InstanceStatus, ReleaseStatus};
 use crate::names::Selector;
 
 /// The arguments of `status`.
@@ -36,21 +37,43 @@ pub(crate) struct Status {
     supervisor: Supervisor,
 }
 
+/// What one look shows.
+pub(in crate::cli) struct Seen {
+    instances: Vec<InstanceStatus>,
+    releases: Vec<ReleaseStatus>,
+}
+
 impl Status {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
         let mut screen = Screen::stdout();
         if self.watch {
-            return watch::run(&mut screen, || self.instances());
+            return watch::run(&mut screen, || self.look());
         }
         let instances = self.instances()?;
         if self.json {
             json::array(&mut screen, &instances)?;
         } else {
             render::table(&mut screen, &instances, Timestamp::now())?;
+            if screen.terminal().is_some() {
+                releases::below_status(&mut screen, &self.releases())?;
+            }
         }
         screen.flush()?;
         Ok(Exit::Success)
+    }
+
+    fn look(&self) -> Result<Seen, Error> {
+        Ok(Seen { instances: self.instances()?, releases: self.releases() })
+    }
+
+    /// None where the supervisor is older and does not know of them.
+    fn releases(&self) -> Vec<ReleaseStatus> {
+        let application = match &self.selector {
+            Selector::All => None,
+            Selector::Only { application, .. } => Some(application),
+        };
+        releases::of(&self.supervisor, application).unwrap_or_default()
     }
 
     fn instances(&self) -> Result<Vec<InstanceStatus>, Error> {

@@ -25,7 +25,7 @@ Exit status:
 
 Who may:
   root, the supervisor's user  everything
-  members of the group abaqis  status, plan, events, logs, restart
+  members of the group abaqis  status, releases, plan, events, logs, restart, deploy
   anybody else                 nothing
 
 Environment:
@@ -44,6 +44,38 @@ Signals:
   TERM, INT  stop every daemon, then end; a second one kills what is left
   HUP        apply the configuration as it is now, as `reload` does
   USR1       open the log files anew, after something else has renamed them";
+
+/// Of `deploy`.
+pub(crate) const DEPLOY: &str = "\
+A deploy needs no command: another version in the application's folder, or another target of
+its symlink, is noticed by itself. This looks at once, and can wait for what comes of it.
+
+What happens:
+  canary    one worker of the new release starts, the current release goes on serving
+  current   it is ready: the others start, the scheduler and the other daemons are replaced
+  draining  the workers of the old release go as they become idle, but for the last one, which
+            goes when its tube is empty and unused, or drain_timeout has passed
+
+A canary that fails is tried again as restart and start_limit say, and the old release serves;
+with --wait the first failure ends the waiting.
+
+Exit status:
+  0  with --wait: the release is current and its workers are up; otherwise: it is begun
+  1  its canary, or a worker of it, did not become ready";
+
+/// Of `rollback`.
+pub(crate) const ROLLBACK: &str = "\
+The release before the current one becomes current again: it is still draining, or was the last
+to retire, and its folder has to be there. While a canary starts, the release that serves is the
+earlier one, and stays.
+
+The word holds until another version is deployed, or `deploy` says that the one that was rolled
+back from is wanted after all. It outlives a reload and an upgrade of the supervisor, but not its
+restart. Changed settings are applied to the release that serves.
+
+Exit status:
+  0  with --wait: the release is current and its workers are up; otherwise: it is begun
+  1  there is no earlier release, its folder has gone, or it did not become ready";
 
 /// Of `status`.
 pub(crate) const STATUS: &str = "\

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, Kill, Milli, OnDrainTimeout, Restart, Signal, StartLimit};
+use super::{Backoff, Drain, Kill, Milli, OnDrainTimeout, Restart, Signal, StartLimit};
 
 /// `user`, when the supervisor runs as root.
 pub(super) const USER: &str = "abaqis";
@@ -36,7 +36,6 @@ pub(super) const KILL: Kill = Kill::Group;
 pub(super) const LOG_MAX_SIZE: u64 = 10 << 20;
 /// `log.keep`.
 pub(super) const LOG_KEEP: u32 = 5;
-/// `drain_timeout`.
-pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_hours(24);
-/// `on_drain_timeout`.
-pub(super) const ON_DRAIN_TIMEOUT: OnDrainTimeout = OnDrainTimeout::Report;
+/// `drain_timeout` and `on_drain_timeout`.
+pub(super) const DRAIN: Drain =
+    Drain { timeout: Duration::from_hours(24), on_timeout: OnDrainTimeout::Report };

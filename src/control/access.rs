@@ -70,6 +70,10 @@ fn needs(request: &Request) -> (Level, &'static str) {
         Request::Plan => (Level::Look, "plan"),
         Request::Events { .. } => (Level::Look, "events"),
         Request::Logs { .. } | Request::Output { .. } => (Level::Look, "logs"),
+        Request::Releases { .. } => (Level::Look, "releases"),
+        // What a watched folder brings about by itself.
+        Request::Deploy { .. } => (Level::Look, "deploy"),
+        Request::Rollback { .. } => (Level::Everything, "rollback"),
         Request::Reload => (Level::Everything, "reload"),
         Request::Signal { .. } => (Level::Everything, "signal"),
         Request::Operate(operation) => match operation.verb {

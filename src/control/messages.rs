@@ -9,9 +9,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::status::{Event, InstanceStatus, LogSource, PlannedChange};
+use super::status::{Event, InstanceStatus, LogSource, PlannedChange, ReleaseStatus};
 use crate::config::Signal;
-use crate::names::{InstanceId, Selector};
+use crate::names::{ApplicationName, InstanceId, Selector};
 
 /// The protocol this code speaks.
 pub const PROTOCOL: u32 = 1;
@@ -73,6 +73,27 @@ pub enum Request {
         /// Go on as they happen; otherwise done after the past ones.
         follow: bool,
     },
+    /// The releases that are there: a [`Response::Release`] each, the current one of each
+    /// application first, then done.
+    Releases {
+        /// Of this application; otherwise of all.
+        application: Option<ApplicationName>,
+    },
+    /// What is deployed of an application is to be current: takes a rollback back, and tries a
+    /// release again that did not become ready.
+    Deploy {
+        /// Which.
+        application: ApplicationName,
+        /// Answer when it is up, or its canary is not ready; otherwise as soon as it is begun.
+        wait: bool,
+    },
+    /// The release before the current one is to be current again, until another is deployed.
+    Rollback {
+        /// Of which application.
+        application: ApplicationName,
+        /// As with [`Deploy`](Self::Deploy).
+        wait: bool,
+    },
     /// Where the output of instances is: a [`Response::Log`] each, then done.
     Logs {
         /// Which.
@@ -132,6 +153,8 @@ pub enum Response {
     Change(PlannedChange),
     /// To [`Request::Events`].
     Event(Event),
+    /// To [`Request::Releases`].
+    Release(Box<ReleaseStatus>),
     /// To [`Request::Logs`].
     Log {
         /// Whose.

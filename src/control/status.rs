@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::lifecycle::State;
-use crate::names::{ApplicationName, DaemonName, InstanceId, Tube, Version};
+use crate::names::{ApplicationName, DaemonName, InstanceId, ServerAddress, Tube, Version};
 pub use crate::plan::ChangeAction;
 
 /// Every state, in the order in which a summary counts them: `12 ready, 1 failed`.
@@ -61,6 +61,75 @@ pub struct InstanceStatus {
     pub job_since: Option<Timestamp>,
 }
 
+/// One release, as `releases` shows it. The order of the fields is that of `releases --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseStatus {
+    /// Whose.
+    pub application: ApplicationName,
+    /// Its version, once that is known.
+    pub version: Option<Version>,
+    /// Its part.
+    pub part: Part,
+    /// Why it is not as it should be: why its canary is not ready, that its folder has gone.
+    pub reason: Option<String>,
+    /// Where its code is.
+    pub path: Option<std::path::PathBuf>,
+    /// Its tube, once that is known.
+    pub tube: Option<Tube>,
+    /// Where its queue is.
+    pub beanstalk: Vec<ServerAddress>,
+    /// How many workers it has, those that go not counted.
+    pub workers: u32,
+    /// How many of them are ready.
+    pub workers_ready: u32,
+    /// The jobs on its tube, where the supervisor looks at it: while a release drains.
+    pub jobs: Option<Jobs>,
+    /// Since when it drains.
+    #[serde(with = "rfc3339::option")]
+    pub draining_since: Option<Timestamp>,
+    /// The version that is deployed, where an operator has gone back from it to this release.
+    pub pinned_against: Option<Version>,
+}
+
+/// Which part a release plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// It serves.
+    Current,
+    /// It is to be current, once its canary is ready.
+    Canary,
+    /// It is older, and has workers as long as its tube has jobs.
+    Draining,
+    /// It is older, and about to retire.
+    Leaving,
+}
+
+impl Part {
+    /// The word an operator reads.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Canary => "canary",
+            Self::Draining => "draining",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
+/// The jobs on a tube.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jobs {
+    /// A worker may have them now.
+    pub ready: u64,
+    /// A worker has them.
+    pub reserved: u64,
+    /// They wait for their time.
+    pub delayed: u64,
+    /// They were set aside.
+    pub buried: u64,
+}
+
 /// A change of state, or another thing worth telling, as `events` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -79,6 +148,9 @@ pub struct Event {
     pub exit: Option<String>,
     /// Why, or what happened, in words.
     pub reason: Option<String>,
+    /// Whose release this tells of, where it is not about one instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<ApplicationName>,
 }
 
 /// One line of `plan`.

@@ -51,6 +51,8 @@ pub enum Reason {
     New,
     /// The application, or its daemon, is no longer there.
     Removed,
+    /// Its release is older, and drains no longer.
+    Retired,
     /// There are to be more or fewer of them.
     Count {
         /// How many there are.
@@ -78,6 +80,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Same => f.write_str("nothing changed"),
             Self::New => f.write_str("new"),
+            Self::Retired => f.write_str("its release drains no longer"),
             Self::Removed => f.write_str("no longer configured"),
             Self::Count { from, to } => write!(f, "count {from} -> {to}"),
             Self::Settings(names) => write!(f, "{} changed", names.join(", ")),

@@ -25,6 +25,7 @@ pub fn diff(running: &Wanted, wanted: &Wanted) -> Plan {
             compare(spec, other)
         } else {
             let reason = match new.count(id) {
+                0 if id.release.is_some() => Reason::Retired,
                 0 => Reason::Removed,
                 to => Reason::Count { from: old.count(id), to },
             };

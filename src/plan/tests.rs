@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{
-    Account, Backoff, Daemon, Kill, Kind, Limits, LogTarget, Milli, Policy, Process, Ready, Restart, Signal,
-    StartLimit,
+    Account, Backoff, Daemon, Drain, Kill, Kind, Limits, LogTarget, Milli, Policy, Process, Ready, Restart,
+    Signal, StartLimit,
 };
 use crate::names::InstanceId;
 
@@ -44,6 +44,7 @@ fn daemon(index: usize, (count, command, timeout, _): Choice) -> Daemon {
             watchdog: None,
             log: LogTarget::Null,
         }),
+        drain: Drain::default(),
         policy: Arc::new(Policy {
             restart: Restart::Always,
             backoff: Backoff {

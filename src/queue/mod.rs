@@ -36,6 +36,7 @@ mod keys;
 mod options;
 mod pipeline;
 mod producer;
+mod relocate;
 mod stream;
 
 pub use backoff::Backoff;
@@ -48,3 +49,4 @@ pub use keys::{KeyFileError, read_keys};
 pub use options::Options;
 pub use pipeline::{Ask, NewJob};
 pub use producer::Producer;
+pub use relocate::{Moved, Terms};

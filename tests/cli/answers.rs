@@ -175,6 +175,7 @@ fn event() -> Event {
         pid: None,
         exit: Some("SIGKILL".into()),
         reason: None,
+        application: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use abaqis_daemons::config::{Backoff, Ready};
 use abaqis_daemons::lifecycle::{ProcessEvent, Run, State, Time};
-use abaqis_daemons::names::{InstanceId, Selector};
+use abaqis_daemons::names::{ApplicationName, InstanceId, Selector, Version};
 use abaqis_daemons::plan::{InstanceSpec, Wanted};
 use abaqis_daemons::supervisor::core::{Action, Answer, Core, Event, RequestId, StateChange, Verb};
 
@@ -42,6 +42,10 @@ pub(crate) struct Checks {
     starting: BTreeSet<InstanceId>,
     extended: BTreeSet<Run>,
     wanted: Wanted,
+    /// What was wanted when the event began: what follows from it may change that more than once.
+    before: Wanted,
+    /// Instances get other names in the course of it.
+    renaming: bool,
     /// Those nobody wants, and since when (in time that was lived through).
     unwanted: BTreeMap<InstanceId, Duration>,
     open: BTreeMap<RequestId, Open>,
@@ -59,6 +63,8 @@ impl Checks {
             starting: BTreeSet::new(),
             extended: BTreeSet::new(),
             wanted: Wanted::new(),
+            before: Wanted::new(),
+            renaming: false,
             unwanted: BTreeMap::new(),
             open: BTreeMap::new(),
             cancelled: BTreeSet::new(),
@@ -99,26 +105,13 @@ impl Checks {
 
     pub(crate) fn before(&mut self, event: &Event, now: Time) {
         match event {
-            Event::Apply { wanted, request } => {
-                if let Some(request) = request {
-                    self.opens(*request, false, "apply".to_owned(), now);
-                }
-                let lived = self.lived(now);
-                for id in self.instances.keys() {
-                    if wanted.contains_key(id) {
-                        self.unwanted.remove(id);
-                    } else {
-                        self.unwanted.entry(id.clone()).or_insert(lived);
-                    }
-                }
-                // Another configuration may start what waits out a pause.
-                for (id, known) in &mut self.instances {
-                    let (old, new) = (self.wanted.get(id), wanted.get(id));
-                    if old.zip(new).is_none_or(|(old, new)| !old.same(new)) {
-                        known.forgive();
-                    }
-                }
-                self.wanted.clone_from(wanted);
+            Event::Apply { request: Some(request), .. } => {
+                self.opens(*request, false, "apply".to_owned(), now);
+            }
+            Event::Deploy { request, .. } | Event::RollBack { request, .. } => {
+                self.opens(*request, false, "a deploy".to_owned(), now);
+                // What waits out a pause may start at once.
+                self.instances.values_mut().for_each(Known::forgive);
             }
             Event::Command { request, command } => {
                 let stop = command.verb == Verb::Stop;
@@ -144,10 +137,64 @@ impl Checks {
         }
     }
 
+    /// This is to run from now on, by its names then.
+    pub(crate) fn wants(&mut self, wanted: Wanted, now: Time) {
+        let lived = self.lived(now);
+        for id in self.instances.keys() {
+            if wanted.contains_key(id) {
+                self.unwanted.remove(id);
+            } else {
+                self.unwanted.entry(id.clone()).or_insert(lived);
+            }
+        }
+        // Another configuration may start what waits out a pause.
+        for (id, known) in &mut self.instances {
+            let (old, new) = (self.wanted.get(id), wanted.get(id));
+            if old.zip(new).is_none_or(|(old, new)| !old.same(new)) {
+                known.forgive();
+            }
+        }
+        self.before = std::mem::replace(&mut self.wanted, wanted);
+    }
+
+    /// What is about to be done; that something starts is looked at with this in mind.
+    pub(crate) fn about_to(&mut self, actions: &[Action]) {
+        self.renaming = actions.iter().any(|action| matches!(action, Action::Renamed { .. }));
+    }
+
+    /// Instances of releases have other names from now on.
+    fn renamed(&mut self, application: &ApplicationName, from: &Version, to: &Version) {
+        let name = |id: InstanceId| {
+            let theirs =
+                id.application == *application && matches!(id.daemon.as_str(), "worker" | "preloader");
+            match &id.release {
+                None if theirs => InstanceId { release: Some(from.clone()), ..id },
+                Some(version) if theirs && version == to => InstanceId { release: None, ..id },
+                _ => id,
+            }
+        };
+        // What an operator stopped by a plain name is to be stopped, whoever has that name.
+        let stopped: Vec<InstanceId> = self
+            .instances
+            .iter()
+            .filter(|(id, known)| known.stopped && id.release.is_none())
+            .map(|(id, _)| id.clone())
+            .collect();
+        let instances = std::mem::take(&mut self.instances);
+        self.instances = instances.into_iter().map(|(id, known)| (name(id), known)).collect();
+        for id in stopped {
+            self.instances.entry(id).and_modify(|known| known.stopped = true);
+        }
+        self.starting = std::mem::take(&mut self.starting).into_iter().map(name).collect();
+        let unwanted = std::mem::take(&mut self.unwanted);
+        self.unwanted = unwanted.into_iter().map(|(id, since)| (name(id), since)).collect();
+    }
+
     pub(crate) fn action(&mut self, action: &Action, now: Time) {
         match action {
             Action::Spawn { run, spec } => self.spawned(*run, spec, now),
             Action::Publish(change) => self.published(change),
+            Action::Renamed { application, from, to } => self.renamed(application, from, to),
             Action::Answer { request, answer } => {
                 assert!(!self.cancelled.contains(request), "an answer nobody waits for");
                 if matches!(answer, Answer::Progress { .. }) {
@@ -162,10 +209,13 @@ impl Checks {
 
     fn spawned(&mut self, run: Run, spec: &InstanceSpec, now: Time) {
         assert!(!self.leaving, "{} starts during a shutdown", spec.id);
-        assert!(self.wanted.contains_key(&spec.id), "{} starts, which nobody wants", spec.id);
+        let is_wanted = self.wanted.contains_key(&spec.id) || self.before.contains_key(&spec.id);
+        assert!(is_wanted || self.renaming, "{} starts, which nobody wants", spec.id);
         assert!(spec.blocked.is_none(), "{} starts, which is blocked", spec.id);
-        for daemon in &spec.daemon.policy.after {
-            self.dependency_is_ready(spec, daemon);
+        if !self.renaming {
+            for daemon in &spec.daemon.policy.after {
+                self.dependency_is_ready(spec, daemon);
+            }
         }
         let known = self.instances.entry(spec.id.clone()).or_default();
         if let Some(time) = known.not_before {
@@ -177,7 +227,11 @@ impl Checks {
     }
 
     fn dependency_is_ready(&self, spec: &InstanceSpec, daemon: &abaqis_daemons::names::DaemonName) {
-        let of_it = |id: &InstanceId| id.application == spec.id.application && id.daemon == *daemon;
+        let own = daemon.as_str() == "preloader" || daemon.as_str() == "worker";
+        let release = spec.id.release.as_ref().filter(|_| own);
+        let of_it = |id: &InstanceId| {
+            id.application == spec.id.application && id.daemon == *daemon && id.release.as_ref() == release
+        };
         let wanted: Vec<&InstanceId> = self.wanted.keys().filter(|id| of_it(id)).collect();
         let state = |id: &InstanceId| self.instances.get(id).and_then(|known| known.state);
         let good = |state| matches!(state, Some(State::Ready | State::Completed));
@@ -189,7 +243,8 @@ impl Checks {
             state => !good(state),
         };
         if let Some(id) = wanted.iter().find(|id| in_the_way(id)) {
-            panic!("{} starts before {id}, which is {:?}", spec.id, state(id));
+            let known = &self.instances[id];
+            panic!("{} starts before {id}, which is {:?} ({:?})", spec.id, state(id), known.run);
         }
         assert!(
             wanted.is_empty() || wanted.iter().any(|id| good(state(id))),

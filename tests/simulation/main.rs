@@ -15,6 +15,7 @@
 mod checks;
 mod operator;
 mod process;
+mod queue;
 mod random;
 mod settings;
 mod world;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abaqis_daemons::lifecycle::{Exit, Notice, Phase, ProcessEvent, Run, Watchdog};
-use abaqis_daemons::names::InstanceId;
+use abaqis_daemons::names::{ApplicationName, InstanceId, Version};
 use abaqis_daemons::plan::InstanceSpec;
 
 use crate::random::Random;
@@ -93,6 +93,17 @@ impl Process {
 
     pub(crate) fn is_there(&self) -> bool {
         self.main || self.others
+    }
+
+    /// Its release is called otherwise.
+    pub(crate) fn renamed(&mut self, application: &ApplicationName, from: &Version, to: &Version) {
+        if self.id.application == *application && matches!(self.id.daemon.as_str(), "worker" | "preloader") {
+            match &self.id.release {
+                None => self.id.release = Some(from.clone()),
+                Some(version) if version == to => self.id.release = None,
+                Some(_) => {}
+            }
+        }
     }
 
     /// It gets a signal.

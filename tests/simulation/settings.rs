@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abaqis_daemons::config::{
-    Account, Backoff, Daemon, Kill, Kind, Limits, LogTarget, Milli, Policy, Process, Ready, Restart, Signal,
-    StartLimit,
+    Account, Backoff, Daemon, Drain, Kill, Kind, Limits, LogTarget, Milli, OnDrainTimeout, Policy, Process,
+    Ready, Restart, Scheduler, Signal, StartLimit, Worker,
 };
 use abaqis_daemons::names::InstanceId;
 use abaqis_daemons::plan::{InstanceSpec, Release, Wanted};
@@ -61,7 +61,9 @@ impl Settings {
             let daemon = usize::try_from(random.below(DAEMONS.len() as u64)).unwrap();
             let key = (application, daemon);
             match random.below(10) {
-                0 => self.versions[application] += 1,
+                // A deploy, or back to the one before.
+                0 if random.percent(70) => self.versions[application] += 1,
+                0 => self.versions[application] = self.versions[application].saturating_sub(1),
                 1 => self.blocked[application] = !self.blocked[application],
                 2 => drop(self.choices.remove(&key)),
                 3 => drop(self.choices.insert(key, choice(daemon, random))),
@@ -87,8 +89,8 @@ impl Settings {
         for (application, name) in APPLICATIONS.iter().enumerate() {
             let release = Arc::new(Release {
                 version: Some(self.versions[application].to_string().parse().unwrap()),
-                path: "/srv".into(),
-                tube: None,
+                path: format!("/srv/{}", self.versions[application]).into(),
+                tube: Some(format!("{name}-{}", self.versions[application]).parse().unwrap()),
                 beanstalk: [].into(),
             });
             let blocked = self.blocked[application].then(|| "no version".into());
@@ -118,7 +120,7 @@ impl Settings {
 
 fn choice(daemon: usize, random: &mut Random) -> Choice {
     Choice {
-        count: u32::try_from(random.below(5)).unwrap(),
+        count: u32::try_from(random.below(if DAEMONS[daemon].0 == "scheduler" { 2 } else { 5 })).unwrap(),
         command: random.below(1000),
         policy: policy(daemon, random),
         watchdog: random.percent(20).then(|| Duration::from_secs(2 + random.below(5))),
@@ -156,7 +158,12 @@ fn write(name: &str, choice: &Choice) -> Daemon {
     let command = format!("bin/{name}-{}", choice.command);
     Daemon {
         name: name.parse().unwrap(),
-        kind: Kind::Other,
+        kind: match name {
+            "worker" => Kind::Worker(Worker::Own),
+            "preloader" => Kind::Preloader,
+            "scheduler" => Kind::Scheduler(Scheduler::Own),
+            _ => Kind::Other,
+        },
         count: choice.count,
         process: Arc::new(Process {
             command: [command.parse().unwrap()].into(),
@@ -178,5 +185,13 @@ fn write(name: &str, choice: &Choice) -> Daemon {
             log: LogTarget::Null,
         }),
         policy: Arc::new(choice.policy.clone()),
+        drain: Drain {
+            timeout: Duration::from_mins(10),
+            on_timeout: if choice.command.is_multiple_of(2) {
+                OnDrainTimeout::Report
+            } else {
+                OnDrainTimeout::Move
+            },
+        },
     }
 }

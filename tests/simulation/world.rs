@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use abaqis_daemons::lifecycle::{ProcessEvent, Run, State, Time};
-use abaqis_daemons::names::Selector;
+use abaqis_daemons::names::{ApplicationName, Selector, Version};
 use abaqis_daemons::plan::Wanted;
-use abaqis_daemons::supervisor::core::{Action, Core, Event, RequestId, Settings as CoreSettings, Snapshot};
+use abaqis_daemons::supervisor::core::{
+    Action, Core, Event, RequestId, Settings as CoreSettings, Snapshot, WatchedTube,
+};
 
 use crate::checks::Checks;
 use crate::operator;
 use crate::process::{Happening, News, Process};
+use crate::queue::Queue;
 use crate::random::Random;
 use crate::settings::Settings;
 
 const HERD: usize = 4;
+
+/// Whose jobs were moved, and how many, or why not.
+type Relocation = (ApplicationName, Version, Result<u64, String>);
 
 pub(crate) struct World {
     random: Random,
@@ -34,6 +40,10 @@ pub(crate) struct World {
     events: u64,
     calm: bool,
     finished: bool,
+    queue: Queue,
+    /// Jobs that are being moved: when that is over, and how it ends.
+    moves: BTreeMap<(Time, u64), Relocation>,
+    wants: u64,
     actions: Vec<Action>,
 }
 
@@ -59,6 +69,9 @@ impl World {
             events: 0,
             calm: false,
             finished: false,
+            queue: Queue::new(now),
+            moves: BTreeMap::new(),
+            wants: 0,
             actions: Vec::new(),
         };
         world.apply();
@@ -136,13 +149,23 @@ impl World {
         let news = self.coming.first_key_value().map(|((at, _), _)| *at);
         let deadline = self.core.next_deadline();
         let operator = operators.then_some(self.next_operator);
-        let Some(next) = [news, deadline, operator].into_iter().flatten().min() else { return false };
+        let look = (!self.core.tubes().is_empty()).then(|| self.queue.next_look());
+        let moved = self.moves.first_key_value().map(|((at, _), _)| *at);
+        let Some(next) = [news, deadline, operator, look, moved].into_iter().flatten().min() else {
+            return false;
+        };
         self.now = self.now.max(next);
         if news == Some(next) {
             self.deliver();
         } else if deadline == Some(next) {
             self.handle(Event::Tick);
             assert!(self.core.next_deadline().is_none_or(|at| at > self.now), "a deadline that has passed");
+        } else if moved == Some(next) {
+            if let Some((_, (application, version, result))) = self.moves.pop_first() {
+                self.handle(Event::Moved { application, version, result });
+            }
+        } else if look == Some(next) {
+            self.look();
         } else {
             self.operate();
             let most = if self.random.percent(30) { 50 } else { 4000 };
@@ -177,7 +200,21 @@ impl World {
         self.handle(Event::Process(run, event));
     }
 
+    /// The tubes are looked at; between the looks jobs come and are run.
+    fn look(&mut self) {
+        for tube in self.core.tubes() {
+            let look = self.queue.look(&tube, self.calm, &mut self.random);
+            let WatchedTube { application, version, .. } = tube;
+            self.handle(Event::Tube { application, version, look });
+        }
+        self.queue.looked(self.now);
+        self.queue.work(&self.core, self.calm, &mut self.random);
+    }
+
     fn operate(&mut self) {
+        if self.random.below(20) == 0 {
+            return self.release();
+        }
         match self.random.below(10) {
             0 | 1 => {
                 self.settings.edit(&mut self.random);
@@ -197,13 +234,38 @@ impl World {
         }
     }
 
+    /// An operator, or a disk, has something to do with releases.
+    fn release(&mut self) {
+        let application: ApplicationName = self.random.pick(&["abaqis", "rqi", "web"]).parse().unwrap();
+        let wait = self.random.percent(80);
+        match self.random.below(3) {
+            0 => {
+                let request = self.request();
+                let wanted = self.settings.wanted();
+                self.handle(Event::Deploy { application, wanted, request, wait });
+            }
+            1 => {
+                let request = self.request();
+                self.handle(Event::RollBack { application, request, wait });
+            }
+            _ => {
+                let version = self.random.below(4).to_string().parse().unwrap();
+                let why = self.random.percent(30).then(|| "the folder has gone".to_owned());
+                self.handle(Event::Folder { application, version, why });
+            }
+        }
+    }
+
     fn apply(&mut self) {
         let wanted: Wanted = self.settings.wanted();
         let request = self.random.percent(70).then(|| self.request());
         let plan = self.core.plan(&wanted);
         self.handle(Event::Apply { wanted: wanted.clone(), request });
         let again = self.core.plan(&wanted);
-        for change in &plan.changes {
+        // What follows from how a canary does is no part of a plan.
+        let flux: Vec<ApplicationName> =
+            self.core.releases().filter(|(_, one)| one.is_in_flux()).map(|(name, _)| name.clone()).collect();
+        for change in plan.changes.iter().filter(|change| !flux.contains(&change.instance.application)) {
             let kept = !again.changes.iter().any(|other| {
                 other.instance == change.instance
                     && other.action != change.action
@@ -233,6 +295,7 @@ impl World {
         assert_eq!(core.last_request(), self.core.last_request());
         assert!(serde_json::to_string(&core.snapshot()).unwrap() == text, "what was restored is another");
         let old = std::mem::replace(&mut self.core, core);
+        self.wants = 0;
         self.twin = Some((old, 50));
     }
 
@@ -256,10 +319,16 @@ impl World {
             assert!(actions == others, "what was restored decides otherwise");
             self.twin = (left > 0).then(|| (twin, left - 1));
         }
+        if self.wants != self.core.releases_changed() {
+            self.wants = self.core.releases_changed();
+            self.checks.wants(self.core.wanted(), self.now);
+        }
+        self.checks.about_to(&actions);
         for action in actions.drain(..) {
             self.act(action);
         }
         self.actions = actions;
+        self.queue.check(&self.core, self.now);
         self.checks.after(&self.core, self.now, self.events);
     }
 
@@ -293,7 +362,18 @@ impl World {
                     self.expect(run, vec![(after, Happening::Heard(ProcessEvent::Ready))]);
                 }
             }
-            Action::Publish(_) | Action::Answer { .. } => {}
+            Action::Publish(_) | Action::Answer { .. } | Action::Tell(_) => {}
+            Action::Renamed { application, from, to } => {
+                for process in self.processes.values_mut() {
+                    process.renamed(&application, &from, &to);
+                }
+            }
+            Action::MoveJobs { application, version, from, to, .. } => {
+                let result = self.queue.relocate(&from, &to, self.calm, &mut self.random);
+                let after = self.random.millis(3000);
+                self.moves.insert((self.now + after, self.arrivals), (application, version, result));
+                self.arrivals += 1;
+            }
             Action::Finished => {
                 assert!(self.processes.is_empty(), "finished, and something is left");
                 assert!(!std::mem::replace(&mut self.finished, true), "finished twice");

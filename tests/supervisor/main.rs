@@ -10,6 +10,7 @@ mod dev;
 mod hostile;
 mod idle;
 mod life;
+mod releases;
 mod reload;
 mod scarce;
 mod schedulers;

@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::fault::fault;
-use super::jobs::{self, State};
+use super::jobs::State;
 use super::print::{self, JobJson};
 use super::progress::{Bar, confirm};
 use super::relocate::{give_back, take};
@@ -146,7 +146,7 @@ async fn next(
     let ask = |error: queue::Error| fault(&error);
     client.use_tube(tube).await.map_err(ask)?;
     loop {
-        let Some(job) = jobs::peek(client, state).await.map_err(ask)? else { return Ok(Next::Empty) };
+        let Some(job) = client.peek_next(state.into()).await.map_err(ask)? else { return Ok(Next::Empty) };
         if state == State::Ready {
             match client.reserve_job(job.id).await {
                 Ok(_) => {}

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::fault::{broken, fault};
 use super::session::{Interrupt, Session};
 use super::{base64, print, say};
-use crate::beanstalk::{Command, Delay, JobId, JobState, Priority, Refusal, Ttr};
+use crate::beanstalk::{Delay, JobState, Priority, Refusal, Ttr};
 use crate::cli::exit::{Error, Exit};
 use crate::cli::screen::Screen;
 use crate::names::Tube;
@@ -195,7 +195,7 @@ async fn put(client: &mut Client, batch: &[Imported], tally: &mut Tally) -> Resu
             .await
             .map_err(|error| broken(&error))?;
     }
-    bury(client, &buried).await
+    client.bury_each(&buried).await.map_err(|error| broken(&error))
 }
 
 fn borrowed(job: &NewJob<Vec<u8>>) -> NewJob<&'static [u8]> {
@@ -208,13 +208,6 @@ fn is_full(error: &queue::Error) -> bool {
         queue::Error::Refused { refusal: Refusal::Draining | Refusal::OutOfMemory, .. }
             | queue::Error::Buried { .. }
     )
-}
-
-/// Buries jobs that wait for ever. Whoever deleted one meanwhile is not contradicted.
-pub(super) async fn bury(client: &mut Client, jobs: &[(JobId, Priority)]) -> Result<(), Error> {
-    let commands =
-        jobs.iter().flat_map(|&(job, priority)| [Command::ReserveJob(job), Command::Bury { job, priority }]);
-    client.pipeline(commands, |_, _| {}).await.map_err(|error| broken(&error))
 }
 
 #[cfg(test)]

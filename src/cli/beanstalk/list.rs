@@ -48,7 +48,7 @@ impl Which {
         let scope = if self.all { Scope::Server } else { Scope::Tube(session.tube.clone()) };
         let mut found = session.with(async |client| scan::find(client, &scope, interrupt).await)?;
         if let Some(state) = self.state {
-            found.retain(|job| state.is(job.state));
+            found.retain(|job| JobState::from(state) == job.state);
         }
         Ok(found)
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::jobs::{self, State};
+use super::jobs::State;
 use super::print::{self, JobJson};
 use super::session::Session;
 use crate::beanstalk::{Job, JobId};
@@ -42,7 +42,7 @@ pub(super) fn next(session: &mut Session, state: State) -> Result<Exit, Error> {
             let tube = session.tube.clone();
             session.ask(async |client| {
                 client.use_tube(&tube).await?;
-                jobs::peek(client, state).await
+                client.peek_next(state.into()).await
             })
         },
         |screen, job| {

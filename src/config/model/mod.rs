@@ -52,10 +52,23 @@ pub struct Application {
     pub tube: Template,
     /// `workers`, `scheduler`, the preloader and what stands under `daemons`, by name.
     pub daemons: BTreeMap<DaemonName, Arc<Daemon>>,
-    /// `drain_timeout`: how long an older release waits for its tube to empty.
-    pub drain_timeout: Duration,
+    /// How its older releases drain.
+    pub drain: Drain,
+}
+
+/// How an older release drains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Drain {
+    /// `drain_timeout`: how long it waits for its tube to empty.
+    pub timeout: Duration,
     /// `on_drain_timeout`: what then happens to the jobs that are left.
-    pub on_drain_timeout: OnDrainTimeout,
+    pub on_timeout: OnDrainTimeout,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        super::defaults::DRAIN
+    }
 }
 
 /// Where an application's version is found.
@@ -91,6 +104,8 @@ pub struct Daemon {
     pub process: Arc<Process>,
     /// How each of them is kept running.
     pub policy: Arc<Policy>,
+    /// How older releases of its application drain. No process is another for it.
+    pub drain: Drain,
 }
 
 /// The most processes of one daemon.

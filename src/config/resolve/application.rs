@@ -10,7 +10,7 @@ use crate::config::fault::{Fault, slip};
 use crate::config::read::{ApplicationLayer, Files, Given, Layer, Reader, SchedulerLayer, WorkersLayer};
 use crate::config::yaml::Place;
 use crate::config::{
-    Application, Config, Daemon, Kind, LogTarget, Ready, Runtime, Scheduler, ServerAddress, Signing,
+    Application, Config, Daemon, Drain, Kind, LogTarget, Ready, Runtime, Scheduler, ServerAddress, Signing,
     Template, Variable, VersionSource, Worker, defaults,
 };
 use crate::names::{ApplicationName, DaemonName};
@@ -85,9 +85,13 @@ impl<'r> Resolver<'r, '_> {
         let layer = self.layer;
         let wanted = self.wanted(reader);
         let waits = self.waits(reader, &wanted);
-        let daemons = wanted.into_iter().filter_map(|w| self.daemon(reader, w, &waits)).collect();
         let drain = layer.workers.as_ref().map(|workers| workers.value.drain).unwrap_or_default();
         let drain = drain.or(layer.drain).or(self.files.drain);
+        let drain = Drain {
+            timeout: drain.timeout.unwrap_or(defaults::DRAIN.timeout),
+            on_timeout: drain.on_timeout.unwrap_or(defaults::DRAIN.on_timeout),
+        };
+        let daemons = wanted.into_iter().filter_map(|w| self.daemon(reader, w, &waits, drain)).collect();
         let path = match &layer.path {
             Given::Is((path, place)) => {
                 if !reader.host.exists(path) {
@@ -108,8 +112,7 @@ impl<'r> Resolver<'r, '_> {
             version: layer.version.clone().unwrap_or(VersionSource::Found),
             tube: layer.tube.as_ref().map_or_else(|| template(defaults::TUBE), |(tube, _)| tube.clone()),
             daemons,
-            drain_timeout: drain.timeout.unwrap_or(defaults::DRAIN_TIMEOUT),
-            on_drain_timeout: drain.on_timeout.unwrap_or(defaults::ON_DRAIN_TIMEOUT),
+            drain,
         })
     }
 
@@ -294,6 +297,7 @@ impl<'r> Resolver<'r, '_> {
         reader: &mut Reader<'_>,
         wanted: Wanted<'_>,
         waits: &Waits,
+        drain: Drain,
     ) -> Option<(DaemonName, Arc<Daemon>)> {
         let layers = self.layers(wanted.layer);
         let ready = if wanted.command.is_some() { Ready::Notify } else { Ready::None };
@@ -324,7 +328,7 @@ impl<'r> Resolver<'r, '_> {
         }
         let policy = self.shared.policy(&layers, own);
         let Wanted { name, kind, count, .. } = wanted;
-        Some((name.clone(), Arc::new(Daemon { name, kind, count, process, policy })))
+        Some((name.clone(), Arc::new(Daemon { name, kind, count, process, policy, drain })))
     }
 
     /// What speaks against this log file.

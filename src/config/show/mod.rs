@@ -40,8 +40,8 @@ fn application(application: &Application) -> Value {
         }
     }
     map.insert("tube".into(), application.tube.as_str().into());
-    map.insert("drain_timeout".into(), write_duration(application.drain_timeout).into());
-    let on_timeout = match application.on_drain_timeout {
+    map.insert("drain_timeout".into(), write_duration(application.drain.timeout).into());
+    let on_timeout = match application.drain.on_timeout {
         OnDrainTimeout::Report => "report",
         OnDrainTimeout::Move => "move",
     };

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::RequestId;
 use crate::lifecycle::{Exit, Run, State, Time};
-use crate::names::{InstanceId, Selector};
+use crate::names::{ApplicationName, InstanceId, Selector, ServerAddress, Tube, Version};
 use crate::plan::InstanceSpec;
+use crate::releases::{self, News};
 
 /// Something to be done, in the order given.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,32 @@ pub enum Action {
     },
     /// Tell whoever listens to `events`, and the journal.
     Publish(StateChange),
+    /// Tell the same of a release.
+    Tell(ReleaseNews),
+    /// A release has become current: its instances have plain names from now on, and those of the
+    /// one before the version in theirs. No process is another for it.
+    Renamed {
+        /// Of which application.
+        application: ApplicationName,
+        /// The release that was current.
+        from: Version,
+        /// The one that is.
+        to: Version,
+    },
+    /// Move all ready and delayed jobs from one tube to another, and tell
+    /// [`Moved`](super::Event::Moved).
+    MoveJobs {
+        /// Whose.
+        application: ApplicationName,
+        /// The release that leaves them behind.
+        version: Version,
+        /// From there.
+        from: Tube,
+        /// To there.
+        to: Tube,
+        /// On each of these.
+        servers: Arc<[ServerAddress]>,
+    },
     /// Answer a request. Any number of [`Answer::Progress`], then exactly one other; nothing
     /// after a [`Cancel`](super::Event::Cancel).
     Answer {
@@ -55,6 +82,17 @@ pub enum Action {
     },
     /// After a shutdown: nothing is left.
     Finished,
+}
+
+/// Something happened to a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseNews {
+    /// When.
+    pub at: Time,
+    /// Of which application.
+    pub application: ApplicationName,
+    /// What.
+    pub news: News,
 }
 
 /// An instance went from one state to another.
@@ -123,6 +161,9 @@ pub enum Refusal {
     /// Nothing is named so.
     #[error("no instance is named {0}")]
     NoSuchInstance(Selector),
+    /// A release cannot be gone back to.
+    #[error(transparent)]
+    Release(#[from] releases::Refusal),
     /// The supervisor is on its way out.
     #[error("the supervisor is shutting down")]
     ShuttingDown,

@@ -9,17 +9,22 @@ use super::roll::{Fate, Why};
 use super::slab::Slot;
 use super::{Context, Core};
 use crate::lifecycle::{Cause, Desired, State};
+use crate::names::ApplicationName;
 use crate::plan::{self, Change, ChangeAction, InstanceSpec, Plan, Wanted};
 
 impl Core {
-    /// What [`Event::Apply`](super::Event::Apply) with this would do.
+    /// What [`Event::Apply`](super::Event::Apply) with this would do at once; what follows from how
+    /// the canary of a new release does, comes later.
     pub fn plan(&self, wanted: &Wanted) -> Plan {
-        plan::diff(&self.running(), wanted)
+        let (wanted, renamed) = self.preview(wanted);
+        let running = self.running(|_| true).into_iter().map(|(id, spec)| (renamed.name(id), spec));
+        plan::diff(&running.collect(), &wanted)
     }
 
     /// What runs, or is about to: of a process that goes it does not matter what it was.
-    fn running(&self) -> Wanted {
+    fn running(&self, of: impl Fn(&ApplicationName) -> bool) -> Wanted {
         let instances = self.fleet.instances.iter().map(|(_, instance)| instance);
+        let instances = instances.filter(|instance| of(&instance.spec.id.application));
         let stay = instances.filter(|instance| instance.life.desired() != Desired::Gone);
         let now = |instance: &Instance| {
             let spec = if instance.life.is_live() { instance.running() } else { &instance.spec };
@@ -28,11 +33,30 @@ impl Core {
         stay.map(now).collect()
     }
 
+    /// This is configured and deployed from now on.
     pub(super) fn apply(&mut self, wanted: &Wanted, request: Option<RequestId>, cx: &mut Context<'_>) {
-        let plan = self.plan(wanted);
+        self.see(wanted, cx);
+        self.step_releases(cx);
+        self.deployments.is_conformed_to();
+        let wanted = self.deployments.wanted(|_| true);
+        self.conform(&wanted, |_| true, request, cx);
+    }
+
+    /// Of these applications this is to run from now on, and nothing else.
+    pub(super) fn conform(
+        &mut self,
+        wanted: &Wanted,
+        of: impl Fn(&ApplicationName) -> bool,
+        request: Option<RequestId>,
+        cx: &mut Context<'_>,
+    ) {
+        let plan = plan::diff(&self.running(&of), wanted);
         for group in self.fleet.groups.keys() {
             // Who is to be replaced is found out anew.
-            self.fleet.groups[group].roll.pending.retain(|_, why| matches!(why, Why::Restart(_)));
+            let group = &mut self.fleet.groups[group];
+            if of(&group.name.0) {
+                group.roll.pending.retain(|_, why| matches!(why, Why::Restart(_)));
+            }
         }
         let mut asked = Vec::new();
         for change in &plan.changes {
@@ -46,7 +70,8 @@ impl Core {
             };
             asked.extend(self.adopt(slot, spec, change, cx));
         }
-        self.words.forget_releases(|selector| wanted.keys().any(|id| selector.matches(id)));
+        let ids = &self.fleet.by_id;
+        self.words.forget_releases(|selector| wanted.keys().chain(ids.keys()).any(|id| selector.matches(id)));
         self.fleet.link();
         self.stirred.extend(self.fleet.groups.keys());
         if let Some(request) = request {

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::{ProcessEvent, Run};
-use crate::names::Selector;
+use crate::names::{ApplicationName, Selector, Version};
 use crate::plan::Wanted;
+use crate::releases::Look;
 
 /// The number of a request. Whoever asks chooses it, each time another; after an upgrade they go
 /// on above [`Core::last_request`](super::Core::last_request).
@@ -15,9 +16,10 @@ pub struct RequestId(pub u64);
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// This is to run from now on, and nothing else.
+    /// This is configured and deployed from now on, and nothing else. Of an application whose
+    /// version is another than before it is a new release, which waits for its canary.
     Apply {
-        /// All of it.
+        /// All of it, by plain names.
         wanted: Wanted,
         /// Who is answered once every changed instance is up, gone or failed; `None`: nobody
         /// waits for it.
@@ -35,6 +37,54 @@ pub enum Event {
     Cancel {
         /// The request.
         request: RequestId,
+    },
+    /// An operator wants what is deployed: a word that pinned an earlier release is taken back, and
+    /// a release that did not become ready is tried again.
+    Deploy {
+        /// Which application.
+        application: ApplicationName,
+        /// What is deployed of all of them, by plain names.
+        wanted: Wanted,
+        /// Who asks.
+        request: RequestId,
+        /// Answer when its pool is up or its canary is not ready; otherwise at once.
+        wait: bool,
+    },
+    /// An operator wants the release before the current one, until another version is deployed.
+    RollBack {
+        /// Of which application.
+        application: ApplicationName,
+        /// Who asks.
+        request: RequestId,
+        /// As with [`Deploy`](Self::Deploy).
+        wait: bool,
+    },
+    /// The tube of a release was looked at.
+    Tube {
+        /// Whose.
+        application: ApplicationName,
+        /// Which release of it.
+        version: Version,
+        /// What was seen.
+        look: Look,
+    },
+    /// The folder of a release that is not the deployed one has gone, or is there again.
+    Folder {
+        /// Whose.
+        application: ApplicationName,
+        /// Which release of it.
+        version: Version,
+        /// Why nothing can be started there; `None`: it can.
+        why: Option<String>,
+    },
+    /// What [`MoveJobs`](super::Action::MoveJobs) asked for is over.
+    Moved {
+        /// Whose.
+        application: ApplicationName,
+        /// The release whose jobs were to be moved.
+        version: Version,
+        /// How many were, or why they could not be.
+        result: Result<u64, String>,
     },
     /// News of a process; ignored if it is not the present one of its instance.
     Process(Run, ProcessEvent),

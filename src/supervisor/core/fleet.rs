@@ -20,6 +20,7 @@ use super::slab::{GroupSlot, Slab, Slot};
 use crate::lifecycle::{Desired, Life, Rules, Run, State, Time};
 use crate::names::{ApplicationName, DaemonName, InstanceId, Version};
 use crate::plan::InstanceSpec;
+use crate::releases::is_of_release;
 
 /// One instance.
 #[derive(Debug, Clone)]
@@ -255,17 +256,62 @@ impl Fleet {
         for slot in groups {
             let (application, release, _) = &self.groups[slot].name;
             let Some(policy) = self.policy_of(slot) else { continue };
-            let names =
-                policy.after.iter().map(|daemon| (application.clone(), release.clone(), daemon.clone()));
-            let after: Vec<GroupSlot> = names
-                .filter_map(|name| self.by_name.get(&name).copied())
-                .filter(|other| *other != slot)
-                .collect();
+            let find = |daemon: &DaemonName, release: Option<Version>| {
+                self.by_name.get(&(application.clone(), release, daemon.clone())).copied()
+            };
+            // An older release has no scheduler and no others of its own: there are the current one's.
+            let shared = |group: &GroupSlot| !self.is_of_release(*group);
+            let own_or_shared =
+                |daemon| find(daemon, release.clone()).or_else(|| find(daemon, None).filter(shared));
+            let after: Vec<GroupSlot> =
+                policy.after.iter().filter_map(own_or_shared).filter(|other| *other != slot).collect();
             for other in &after {
                 self.groups[*other].before.push(slot);
             }
             self.groups[slot].after = after;
         }
+    }
+
+    /// The group of that name.
+    pub(super) fn group(&self, name: &GroupName) -> Option<&Group> {
+        self.by_name.get(name).map(|slot| &self.groups[*slot])
+    }
+
+    /// Whether each release has its own of what is in a group.
+    fn is_of_release(&self, group: GroupSlot) -> bool {
+        let first = self.groups[group].members.first();
+        first.is_some_and(|slot| is_of_release(&self.instances[*slot].spec.daemon.kind))
+    }
+
+    /// Names the instances of releases anew, those that each release has its own of: who was
+    /// current gets the version `from` in its name, and `to` loses it. Gives all that are renamed.
+    pub(super) fn rename(
+        &mut self,
+        application: &ApplicationName,
+        from: &Version,
+        to: &Version,
+    ) -> Vec<Slot> {
+        let groups = self.groups.keys().into_iter().filter(|group| self.is_of_release(*group));
+        let theirs = groups.filter(|group| self.groups[*group].name.0 == *application);
+        let mut renamed = Vec::new();
+        for slot in theirs.collect::<Vec<_>>() {
+            let release = match &self.groups[slot].name.1 {
+                None => Some(from.clone()),
+                Some(version) if version == to => None,
+                Some(_) => continue,
+            };
+            self.groups[slot].name.1.clone_from(&release);
+            for member in self.groups[slot].members.clone() {
+                let instance = &mut self.instances[member];
+                for spec in [Some(&mut instance.spec), instance.outdated.as_mut()].into_iter().flatten() {
+                    Arc::make_mut(spec).id.release.clone_from(&release);
+                }
+                renamed.push(member);
+            }
+        }
+        self.by_name = self.groups.iter().map(|(slot, group)| (group.name.clone(), slot)).collect();
+        self.by_id = self.instances.iter().map(|(slot, instance)| (instance.spec.id.clone(), slot)).collect();
+        renamed
     }
 
     /// The policy of a group: that of its members, and if they differ, of those that stay.

@@ -23,9 +23,12 @@ mod action;
 mod answer;
 mod apply;
 mod command;
+mod deploy;
+mod deployments;
 mod event;
 mod fleet;
 mod order;
+
 mod requests;
 mod roll;
 mod rolling;
@@ -45,7 +48,9 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 pub use crate::lifecycle::{Cause, Desired, Effect, Life, ProcessEvent, Run, Time};
-pub use action::{Action, Answer, Failure, Refusal, StateChange};
+pub use action::{Action, Answer, Failure, Refusal, ReleaseNews, StateChange};
+use deployments::Deployments;
+pub use deployments::WatchedTube;
 pub use event::{Command, Event, RequestId, Verb};
 use fleet::Fleet;
 use requests::Requests;
@@ -76,6 +81,7 @@ pub struct Core {
     turns: Turns,
     requests: Requests,
     words: Words,
+    deployments: Deployments,
     last_run: Run,
     /// How many are booting.
     booting: usize,
@@ -115,6 +121,7 @@ impl Core {
             turns: Turns::default(),
             requests: Requests::default(),
             words: Words::default(),
+            deployments: Deployments::default(),
             last_run: Run::default(),
             booting: 0,
             summary: Summary::default(),
@@ -136,10 +143,21 @@ impl Core {
             Event::Cancel { request } => self.cancel(request),
             Event::Shutdown if self.mode == Mode::Running => self.shut_down(cx),
             Event::Shutdown | Event::ShutdownNow => self.shut_down_now(cx),
-            Event::Apply { .. } | Event::Command { .. } if self.mode == Mode::Leaving => {
-                refuse(&event, cx.out);
-            }
+            _ if self.mode == Mode::Leaving => refuse(&event, cx.out),
             Event::Apply { wanted, request } => self.apply(&wanted, request, cx),
+            Event::Deploy { application, wanted, request, wait } => {
+                self.deploy(&application, &wanted, request, wait, cx);
+            }
+            Event::RollBack { application, request, wait } => {
+                self.roll_back(&application, request, wait, cx);
+            }
+            Event::Tube { application, version, look } => self.look(&application, &version, look, cx),
+            Event::Folder { application, version, why } => {
+                self.deployments.folder(&application, &version, why.as_deref());
+            }
+            Event::Moved { application, version, result } => {
+                self.moved(&application, &version, result, cx);
+            }
             Event::Command { request, command } => self.command(request, &command, cx),
         }
         self.settle(cx);
@@ -152,7 +170,7 @@ impl Core {
     /// When to send [`Event::Tick`], if nothing happens before. Never earlier than needed by more
     /// than a watchdog's period.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.timers.next()
+        [self.timers.next(), self.deployments.deadline()].into_iter().flatten().min()
     }
 
     /// Whether a shutdown has begun.
@@ -181,6 +199,7 @@ impl Core {
     }
 
     fn tick(&mut self, cx: &mut Context<'_>) {
+        self.deployments.tick(cx.now);
         while let Some(slot) = self.timers.pop_due(cx.now) {
             self.fleet.instances[slot].armed = None;
             self.step(slot, cx, Life::tick);
@@ -198,6 +217,7 @@ impl Core {
         self.mode = Mode::Leaving;
         self.requests.refuse_all(cx.out);
         self.turns.clear();
+        self.deployments = Deployments::default();
         for group in self.fleet.groups.keys() {
             let group = &mut self.fleet.groups[group];
             group.roll = roll::Roll::default();
@@ -221,7 +241,11 @@ impl Core {
 
 /// The answer of a supervisor that is on its way out.
 fn refuse(event: &Event, out: &mut Vec<Action>) {
-    if let Event::Apply { request: Some(request), .. } | Event::Command { request, .. } = event {
+    if let Event::Apply { request: Some(request), .. }
+    | Event::Command { request, .. }
+    | Event::Deploy { request, .. }
+    | Event::RollBack { request, .. } = event
+    {
         out.push(Action::Answer { request: *request, answer: Answer::Refused(Refusal::ShuttingDown) });
     }
 }

@@ -118,7 +118,7 @@ impl Core {
                 && let Some(slot) = self.turns.pop()
             {
                 self.changed.push_back(slot);
-            } else {
+            } else if !self.follow_releases(cx) {
                 return;
             }
         }
@@ -158,6 +158,7 @@ impl Core {
             self.fleet.groups[group].held.remove(&slot);
         }
         self.note_roll(slot, cx);
+        self.note_release(slot);
         self.answer(slot, cx);
     }
 
@@ -198,6 +199,7 @@ impl Core {
         self.summary.0[State::Stopped as usize] -= 1;
         self.turns.remove(slot);
         self.note_roll(slot, cx);
+        self.note_release(slot);
         self.answer(slot, cx);
         self.fleet.remove(slot);
         self.stirred.insert(group);

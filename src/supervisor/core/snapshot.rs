@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::deployments::Deployments;
 use super::fleet::{Fleet, Group, GroupName, Instance, group_name};
 use super::order::Obstacle;
 use super::requests::{Ask, Requests};
@@ -20,6 +21,7 @@ use crate::config::Daemon;
 use crate::lifecycle::{Life, Run, State, Time};
 use crate::names::InstanceId;
 use crate::plan::{EnvFile, InstanceSpec, Release};
+use crate::releases::Application;
 
 /// The form that this code writes and reads.
 const VERSION: u32 = 1;
@@ -36,6 +38,11 @@ pub struct Snapshot {
     shared: Shared,
     groups: Vec<SavedGroup>,
     instances: Vec<SavedInstance>,
+    #[serde(default)]
+    deployments: Deployments,
+    /// What could run of each release, in the order in which `deployments` has them.
+    #[serde(default)]
+    blueprints: Vec<Vec<SavedSpec>>,
 }
 
 /// Why a snapshot cannot be gone on with.
@@ -152,6 +159,9 @@ impl Core {
             name: group.name.clone(),
             roll: group.roll.clone(),
         });
+        let releases = self.deployments.applications.values().flat_map(Application::all);
+        let blueprints =
+            releases.map(|kept| kept.blueprint.iter().map(|spec| writer.spec(spec)).collect()).collect();
         Snapshot {
             version: VERSION,
             mode: self.mode,
@@ -162,6 +172,8 @@ impl Core {
             groups: groups.collect(),
             instances,
             shared: writer.shared,
+            deployments: self.deployments.clone(),
+            blueprints,
         }
     }
 
@@ -176,6 +188,7 @@ impl Core {
         core.last_run = snapshot.last_run;
         core.words = snapshot.words;
         core.requests = snapshot.requests;
+        core.deployments = deployments(&snapshot.shared, snapshot.deployments, snapshot.blueprints)?;
         core.fleet = fleet(&snapshot.shared, snapshot.groups, snapshot.instances)?;
         let slots = core.fleet.instances.keys();
         for &slot in &slots {
@@ -198,6 +211,21 @@ impl Core {
         }
         Ok(core)
     }
+}
+
+fn deployments(
+    shared: &Shared,
+    mut deployments: Deployments,
+    blueprints: Vec<Vec<SavedSpec>>,
+) -> Result<Deployments, RestoreError> {
+    let mut blueprints = blueprints.into_iter();
+    for kept in deployments.applications.values_mut().flat_map(Application::all_mut) {
+        let missing = RestoreError::Contradiction("a release has no blueprint");
+        let blueprint = blueprints.next().ok_or(missing)?;
+        kept.blueprint = blueprint.into_iter().map(|saved| shared.spec(saved)).collect::<Result<_, _>>()?;
+    }
+    deployments.count();
+    Ok(deployments)
 }
 
 fn fleet(

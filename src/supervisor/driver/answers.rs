@@ -109,6 +109,9 @@ fn last_word(answer: Answer, near: impl Fn(&Selector) -> Vec<String>) -> Respons
             let near = near(&selector);
             Response::Refused(Refusal::Nothing { selector, near })
         }
+        Answer::Refused(core::Refusal::Release(refusal)) => {
+            Response::Failed { kind: FailureKind::Instances, text: refusal.to_string() }
+        }
         Answer::Refused(core::Refusal::ShuttingDown) => Response::Refused(Refusal::Leaving),
     }
 }

@@ -30,6 +30,7 @@ mod start;
 mod status;
 mod systemd;
 mod table;
+mod tubes;
 mod turn;
 
 use std::time::Duration;

@@ -11,7 +11,7 @@ use crate::control::status::Event;
 use crate::lifecycle::{Exit, State};
 use crate::logs::Line;
 use crate::names::{InstanceId, Selector};
-use crate::supervisor::core::StateChange;
+use crate::supervisor::core::{ReleaseNews, StateChange};
 
 /// As many events are kept for `abaqis-daemons events`.
 const RECENT: usize = 1000;
@@ -65,6 +65,24 @@ impl Publisher {
             pid: change.pid,
             exit: change.exit.as_ref().map(Exit::to_string),
             reason: change.reason.clone(),
+            application: None,
+        });
+    }
+
+    /// Something happened to a release.
+    pub(super) fn release(&mut self, told: &ReleaseNews, clocks: Clocks) {
+        let ReleaseNews { at, application, news } = told;
+        let version = news.version.as_ref().map(tracing::field::display);
+        if news.grave {
+            tracing::warn!(application = application.as_str(), version, "{application}: {}", news.text);
+        } else {
+            tracing::info!(application = application.as_str(), version, "{application}: {}", news.text);
+        }
+        self.publish(Event {
+            application: Some(application.clone()),
+            at: clocks.wall(*at),
+            reason: Some(news.text.clone()),
+            ..told_by_the_supervisor(String::new())
         });
     }
 
@@ -141,6 +159,7 @@ pub(super) fn told_by_the_supervisor(what: String) -> Event {
         pid: None,
         exit: None,
         reason: Some(what),
+        application: None,
     }
 }
 
@@ -171,8 +190,12 @@ fn journal(change: &StateChange) {
 }
 
 fn concerns(selector: &Selector, event: &Event) -> bool {
-    match &event.instance {
-        Some(instance) => selector.matches(instance),
-        None => *selector == Selector::All,
+    match (&event.instance, &event.application) {
+        (Some(instance), _) => selector.matches(instance),
+        (None, Some(named)) => match selector {
+            Selector::All => true,
+            Selector::Only { application, daemon, .. } => application == named && daemon.is_none(),
+        },
+        (None, None) => *selector == Selector::All,
     }
 }

@@ -88,7 +88,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::config::OnDrainTimeout;
+    use crate::config::{Drain, OnDrainTimeout};
 
     fn application(path: &Path, version: VersionSource) -> Application {
         Application {
@@ -97,8 +97,7 @@ mod tests {
             version,
             tube: "{app}-{version}".parse().unwrap(),
             daemons: BTreeMap::new(),
-            drain_timeout: Duration::from_secs(1),
-            on_drain_timeout: OnDrainTimeout::Report,
+            drain: Drain { timeout: Duration::from_secs(1), on_timeout: OnDrainTimeout::Report },
         }
     }
 

@@ -13,10 +13,10 @@ use super::turn::{Driver, warn_unwatched};
 use crate::config::{self, Account, Config, Host, Privilege, SourceFile};
 use crate::control::server::{CallId, Replies};
 use crate::lifecycle::Time;
-use crate::names::ServerAddress;
+use crate::names::{ApplicationName, ServerAddress};
 use crate::plan::{self, EnvFile, EnvFiles, Wanted};
 use crate::process::host::System;
-use crate::supervisor::core::Event;
+use crate::supervisor::core::{Event, RequestId};
 use crate::supervisor::files::{For, ReadError, read_text};
 use crate::supervisor::sources;
 use crate::watch::{Interest, Watcher};
@@ -170,6 +170,7 @@ impl Driver {
 
     /// A watched file may have changed: applies what is other than before.
     pub(super) fn files_changed(&mut self, watcher: &mut Option<Watcher>) {
+        self.look_at_folders();
         let configuration = &mut self.configuration;
         let files = match sources::read(&configuration.file, configuration.root()) {
             Ok(files) => files,
@@ -193,6 +194,18 @@ impl Driver {
             self.reloading();
             self.apply(next, None);
         }
+    }
+
+    /// Looks for what is deployed, and has it of one application, whatever was said before.
+    pub(super) fn deploy(&mut self, application: ApplicationName, request: RequestId, wait: bool) {
+        let configuration = &mut self.configuration;
+        let wanted = configuration.applied.as_ref().map(|applied| configuration.expand(&applied.config));
+        let wanted = wanted.unwrap_or_default();
+        if let Some(applied) = &mut configuration.applied {
+            applied.wanted.clone_from(&wanted);
+        }
+        self.spawner.know(&wanted);
+        self.decide(Event::Deploy { application, wanted, request, wait });
     }
 
     fn apply(&mut self, next: Next, client: Option<(CallId, Replies)>) {
@@ -227,9 +240,18 @@ impl Driver {
         }
     }
 
-    fn watch(&mut self, watcher: &mut Option<Watcher>, config: Option<&Config>) {
+    /// Watches what matters now, the folders of older releases among it.
+    pub(super) fn rewatch(&self, watcher: &mut Option<Watcher>) {
+        self.watch(watcher, self.configuration.applied.as_ref().map(|applied| &applied.config));
+    }
+
+    fn watch(&self, watcher: &mut Option<Watcher>, config: Option<&Config>) {
         if let Some(watcher) = watcher {
-            warn_unwatched(&watcher.watch(self.configuration.interests(config)));
+            let mut interests = self.configuration.interests(config);
+            let releases = self.core.releases().flat_map(|(_, one)| one.all());
+            let older = releases.filter_map(|kept| Some(Interest::Path(kept.release()?.path.clone())));
+            interests.extend(older);
+            warn_unwatched(&watcher.watch(interests));
         }
     }
 }

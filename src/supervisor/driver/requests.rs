@@ -58,6 +58,26 @@ impl Driver {
                 self.decide(Event::Command { request, command: Command { verb, selector, at_once, wait } });
                 self.remember();
             }
+            Request::Releases { application } => {
+                let found = self.release_statuses(application.as_ref()).into_iter();
+                let found = found.map(|status| Response::Release(Box::new(status))).collect();
+                let selector = application.map_or(Selector::All, |application| Selector::Only {
+                    application,
+                    release: None,
+                    daemon: None,
+                });
+                self.reply(&replies, &selector, found);
+            }
+            Request::Deploy { application, wait } => {
+                tracing::info!("deploy {application}, as user {} asked", peer.uid);
+                let request = self.answers.open(id, replies, false);
+                self.deploy(application, request, wait);
+            }
+            Request::Rollback { application, wait } => {
+                tracing::info!("rollback {application}, as user {} asked", peer.uid);
+                let request = self.answers.open(id, replies, false);
+                self.decide(Event::RollBack { application, request, wait });
+            }
             Request::Signal { selector, signal } => {
                 tracing::info!("{signal} to {selector}, as user {} asked", peer.uid);
                 let request = self.answers.open(id, replies, false);

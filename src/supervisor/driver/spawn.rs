@@ -20,6 +20,7 @@ use crate::logs::{Destination, FileLog, Line, Logs};
 use crate::plan::{Inherited, InstanceSpec, Wanted, complete, render};
 use crate::process::ready_set::ReadySet;
 use crate::process::{self, Cgroup, Cgroups, Child, Command, Identity, Limit, Output, Resource, Signal};
+use crate::releases::is_of_release;
 
 /// How long one run of a check's command may take.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -202,6 +203,7 @@ fn limits(limits: &Limits) -> Vec<(Resource, Limit)> {
 impl Driver {
     /// Starts a process, or says why it cannot.
     pub(super) fn spawn(&mut self, run: Run, spec: &Arc<InstanceSpec>) -> Result<(), String> {
+        let spec = &self.called(spec);
         let mut command = self.spawner.command(spec, None)?;
         let destination = self.spawner.destination(spec).map_err(unknown)?;
         let uid = command.identity.as_ref().map_or(self.uid, |identity| identity.uid);
@@ -232,6 +234,17 @@ impl Driver {
             tracing::error!(%error, "cannot wait for a process");
         }
         Ok(())
+    }
+
+    /// What a process is called for as long as it lives: as its instance is now, unless one of an
+    /// older release, which was called so when it started, still is there.
+    fn called(&self, spec: &Arc<InstanceSpec>) -> Arc<InstanceSpec> {
+        if !is_of_release(&spec.daemon.kind) || !self.table.has(&spec.id) {
+            return spec.clone();
+        }
+        let mut spec = InstanceSpec::clone(spec);
+        spec.id.release.clone_from(&spec.release.version);
+        Arc::new(spec)
     }
 
     /// Begins to check whether a process is ready.

@@ -16,6 +16,7 @@ use super::signals::{Hangup, Signals};
 use super::spawn::Spawner;
 use super::systemd::{Environment, Systemd};
 use super::table::Table;
+use super::tubes::{LOOKS, Tubes};
 use super::turn::{Driver, Senses};
 use crate::config::{Host, Privilege};
 use crate::control::access::Access;
@@ -86,6 +87,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     let (listener, socket) = listen(runtime.path(), access)?;
     let (sender, checks) = mpsc::channel(CHECKS);
     let (writer, lines) = mpsc::channel(LINES);
+    let (looker, looks) = mpsc::channel(LOOKS);
     let mut watcher = Watcher::new()
         .inspect_err(|error| tracing::warn!(%error, "cannot watch for edits; use `abaqis-daemons reload`"))
         .ok();
@@ -98,6 +100,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
         publisher: Publisher::default(),
         systemd: Systemd::new(&environment, std::process::id())?,
         deadlines: Deadlines::default(),
+        tubes: Tubes::new(looker),
         actions: Vec::new(),
         undone: Vec::new(),
         told_ready: false,
@@ -110,7 +113,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     let server = Server::start(listener, &socket, access)?;
     driver.deadlines.patience(Some(clock::now() + super::START_PATIENCE));
     driver.arm_watchdog();
-    driver.run(Senses { signals, server, watcher, checks, lines }).await;
+    driver.run(Senses { signals, server, watcher, checks, lines, looks }).await;
     tracing::info!("everything is stopped");
     Ok(())
 }

@@ -4,10 +4,11 @@ use std::fs;
 
 use super::clock::Clocks;
 use super::turn::Driver;
-use crate::control::status::{InstanceStatus, LogSource};
+use crate::control::status::{InstanceStatus, Jobs, LogSource, Part, ReleaseStatus};
 use crate::logs::Destination;
-use crate::names::{InstanceId, Selector};
+use crate::names::{ApplicationName, InstanceId, Selector};
 use crate::plan::{self, InstanceSpec};
+use crate::releases::{Application, Figures, Kept, Look, Word};
 use crate::supervisor::core;
 
 /// What `/proc/PID/statm` counts in.
@@ -24,8 +25,65 @@ impl Driver {
     pub(super) fn log_sources(&self, selector: &Selector) -> Vec<(InstanceId, LogSource)> {
         self.core
             .status(selector)
-            .map(|status| (status.spec.id.clone(), self.log_source(status.spec)))
+            .map(|status| {
+                // A process writes where it did when it was called otherwise, too.
+                let started_as = status.run.and_then(|run| self.table.get(run)).map(|process| &*process.spec);
+                (status.spec.id.clone(), self.log_source(started_as.unwrap_or(status.spec)))
+            })
             .collect()
+    }
+
+    /// The releases of an application, or of all.
+    pub(super) fn release_statuses(&self, of: Option<&ApplicationName>) -> Vec<ReleaseStatus> {
+        let clocks = Clocks::read();
+        let applications = self.core.releases().filter(|(name, _)| of.is_none_or(|of| of == *name));
+        let releases = applications.flat_map(|(name, application)| {
+            application.releases().map(move |(kept, word)| (name, application, kept, word))
+        });
+        releases.map(|(name, one, kept, word)| self.release(name, one, kept, &word, clocks)).collect()
+    }
+
+    fn release(
+        &self,
+        name: &ApplicationName,
+        application: &Application,
+        kept: &Kept,
+        word: &Word,
+        clocks: Clocks,
+    ) -> ReleaseStatus {
+        let (part, trouble) = match word {
+            Word::Current => (Part::Current, None),
+            Word::Settling => (Part::Current, Some("its workers start".to_owned())),
+            Word::Canary => (Part::Canary, None),
+            Word::Refused(why) => (Part::Canary, Some(format!("did not become ready: {why}"))),
+            Word::Draining => (Part::Draining, None),
+            Word::Leaving => (Part::Leaving, None),
+        };
+        let (jobs, away) = match &kept.look {
+            Some(Look::Figures(Figures { ready, reserved, delayed, buried, .. })) => {
+                let (ready, reserved, delayed, buried) = (*ready, *reserved, *delayed, *buried);
+                (Some(Jobs { ready, reserved, delayed, buried }), None)
+            }
+            Some(Look::Away(why)) => (None, Some(why.clone())),
+            None => (None, None),
+        };
+        let (workers, workers_ready) = self.core.workers(name, kept, part == Part::Current);
+        let release = kept.release();
+        let since = kept.version.as_ref().and_then(|version| application.drains_since(version));
+        ReleaseStatus {
+            application: name.clone(),
+            version: kept.version.clone(),
+            part,
+            reason: kept.gone.as_deref().map(str::to_owned).or(trouble).or(away),
+            path: release.map(|release| release.path.clone()),
+            tube: release.and_then(|release| release.tube.clone()),
+            beanstalk: release.map(|release| release.beanstalk.to_vec()).unwrap_or_default(),
+            workers,
+            workers_ready,
+            jobs,
+            draining_since: since.map(|since| clocks.wall(since)),
+            pinned_against: application.pin().filter(|_| part == Part::Current).cloned(),
+        }
     }
 
     fn log_source(&self, spec: &InstanceSpec) -> LogSource {

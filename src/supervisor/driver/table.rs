@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::notify::NotifySocket;
 use crate::lifecycle::{Exit, ProcessEvent, Run};
+use crate::names::InstanceId;
 use crate::plan::InstanceSpec;
 use crate::process::ready_set::ReadySet;
 use crate::process::{self, Cgroup, Child, Group, Signal, Strangers, reap_strangers};
@@ -109,6 +110,11 @@ impl Table {
         self.pids.insert(child.pid());
         self.entries.insert(run, Entry { process, check: None, stage });
         added
+    }
+
+    /// Whether there is a process that was started by this name.
+    pub(super) fn has(&self, id: &InstanceId) -> bool {
+        self.entries.values().any(|entry| entry.process.spec.id == *id)
     }
 
     /// The process of that run.

@@ -15,6 +15,7 @@ use super::signals::{Signals, Wish};
 use super::spawn::Spawner;
 use super::systemd::Systemd;
 use super::table::Table;
+use super::tubes::Tubes;
 use crate::control::server::{Incoming, Server};
 use crate::control::status::SUMMED;
 use crate::lifecycle::{ProcessEvent, Run, Time};
@@ -33,6 +34,7 @@ pub(super) struct Driver {
     pub(super) publisher: Publisher,
     pub(super) systemd: Systemd,
     pub(super) deadlines: Deadlines,
+    pub(super) tubes: Tubes,
     /// Kept for its room.
     pub(super) actions: Vec<Action>,
     /// What could not be done, and the core is still to be told.
@@ -53,6 +55,7 @@ pub(super) struct Senses {
     pub(super) watcher: Option<Watcher>,
     pub(super) checks: mpsc::Receiver<(Run, ProcessEvent)>,
     pub(super) lines: mpsc::Receiver<Line>,
+    pub(super) looks: mpsc::Receiver<Event>,
 }
 
 impl Driver {
@@ -88,6 +91,7 @@ impl Driver {
                 wish = senses.signals.next() => self.wish(wish, &mut senses.watcher),
                 Some((run, news)) = senses.checks.recv() => self.tell([(run, news)]),
                 incoming = senses.server.next() => self.incoming(incoming, &mut senses.watcher),
+                Some(look) = senses.looks.recv() => self.decide(look),
                 Some(line) = senses.lines.recv() => self.publisher.line(&line),
                 refused = watched => {
                     warn_unwatched(&refused);
@@ -102,6 +106,7 @@ impl Driver {
                     self.due(clock::now());
                 }
             }
+            self.follow_releases(&mut senses.watcher);
             self.after_turn();
         }
         self.table.kill_strangers();
@@ -146,9 +151,14 @@ impl Driver {
             Action::Publish(change) => {
                 self.deadlines.status_changed(change.at);
                 if change.to.is_none() {
-                    self.spawner.logs.forget(&change.instance.to_string());
+                    self.forget_logs(&change);
                 }
                 self.publisher.change(&change, Clocks::read());
+            }
+            Action::Tell(told) => self.publisher.release(&told, Clocks::read()),
+            Action::Renamed { .. } => {}
+            Action::MoveJobs { application, version, from, to, servers } => {
+                self.tubes.relocate(application, version, from, to, servers);
             }
             Action::Answer { request, answer } => {
                 let core = &self.core;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{
-    Account, Backoff, Daemon, Kill, Kind, Limits, LogTarget, Milli, Policy, Process, Ready, Restart, Signal,
-    StartLimit,
+    Account, Backoff, Daemon, Drain, Kill, Kind, Limits, LogTarget, Milli, OnDrainTimeout, Policy, Process,
+    Ready, Restart, Signal, StartLimit,
 };
 use crate::lifecycle::{Exit, Notice, ProcessEvent, Run, Time};
 use crate::names::InstanceId;
 use crate::plan::{InstanceSpec, Release, Wanted};
+use crate::releases::{Figures, Look};
 use crate::supervisor::core::{Action, Answer, Command, Core, Event, RequestId, Settings, StateChange, Verb};
 
 /// One daemon of a configuration.
@@ -22,6 +23,9 @@ pub(super) struct Entry {
     pub(super) watchdog: Option<Duration>,
     pub(super) blocked: Option<Arc<str>>,
     pub(super) policy: Policy,
+    version: String,
+    kind: Kind,
+    drain: Drain,
 }
 
 /// `APPLICATION/DAEMON`: one instance that says when it is ready, with the defaults.
@@ -49,6 +53,9 @@ pub(super) fn daemon(name: &str) -> Entry {
             stop_timeout: Duration::from_secs(30),
             kill: Kill::Group,
         },
+        version: "1".to_owned(),
+        kind: Kind::Other,
+        drain: Drain::default(),
     }
 }
 
@@ -59,6 +66,19 @@ impl Entry {
 
     pub(super) fn command(self, command: &str) -> Self {
         Self { command: command.to_owned(), ..self }
+    }
+
+    /// Of that version of its application.
+    pub(super) fn version(self, version: &str) -> Self {
+        Self { version: version.to_owned(), ..self }
+    }
+
+    pub(super) fn kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    pub(super) fn drain(self, timeout: Duration, on_timeout: OnDrainTimeout) -> Self {
+        Self { drain: Drain { timeout, on_timeout }, ..self }
     }
 
     pub(super) fn blocked(self, why: &str) -> Self {
@@ -76,14 +96,14 @@ impl Entry {
 }
 
 pub(super) fn wanted(entries: &[Entry]) -> Wanted {
-    let release = Arc::new(Release {
-        version: Some("1".parse().unwrap()),
-        path: "/srv".into(),
-        tube: None,
-        beanstalk: [].into(),
-    });
     let mut wanted = Wanted::new();
     for entry in entries {
+        let release = Arc::new(Release {
+            version: Some(entry.version.parse().unwrap()),
+            path: format!("/srv/{}", entry.version).into(),
+            tube: Some(format!("tube-{}", entry.version).parse().unwrap()),
+            beanstalk: [].into(),
+        });
         let daemon = Arc::new(entry.daemon());
         for number in 1..=entry.count {
             let id: InstanceId = format!("{}/{number}", entry.name).parse().unwrap();
@@ -112,7 +132,7 @@ impl Entry {
         };
         Daemon {
             name: self.name.split_once('/').unwrap().1.parse().unwrap(),
-            kind: Kind::Other,
+            kind: self.kind.clone(),
             count: self.count,
             process: Arc::new(Process {
                 command: [self.command.parse().unwrap()].into(),
@@ -127,6 +147,7 @@ impl Entry {
                 log: LogTarget::Null,
             }),
             policy: Arc::new(self.policy.clone()),
+            drain: self.drain,
         }
     }
 }
@@ -139,6 +160,8 @@ pub(super) struct Bench {
     /// What was asked to be done and is not looked at yet.
     log: Vec<String>,
     pub(super) changes: Vec<StateChange>,
+    /// What was told of releases.
+    pub(super) told: Vec<String>,
     answers: BTreeMap<u64, String>,
 }
 
@@ -152,6 +175,7 @@ impl Bench {
             requests: 0,
             log: Vec::new(),
             changes: Vec::new(),
+            told: Vec::new(),
             answers: BTreeMap::new(),
         };
         bench.apply(entries);
@@ -197,6 +221,27 @@ impl Bench {
                 Action::Kill { run } => format!("kill {}", id(run)),
                 Action::CheckReadiness { run, .. } => format!("check {}", id(run)),
                 Action::Finished => "finished".to_owned(),
+                Action::Tell(told) => {
+                    self.told.push(told.news.text);
+                    continue;
+                }
+                Action::Renamed { application, from, to } => {
+                    let (from, to) = (format!("{application}@{from}/"), format!("{application}@{to}/"));
+                    let plain = format!("{application}/");
+                    let renamed = |id: String| match id.strip_prefix(&to) {
+                        Some(rest) => plain.clone() + rest,
+                        None if id.starts_with(&plain) && id.contains("/worker/") => {
+                            from.clone() + &id[plain.len()..]
+                        }
+                        None => id,
+                    };
+                    self.runs = std::mem::take(&mut self.runs)
+                        .into_iter()
+                        .map(|(id, run)| (renamed(id), run))
+                        .collect();
+                    continue;
+                }
+                Action::MoveJobs { from, to, .. } => format!("move {from} to {to}"),
                 Action::Publish(change) => {
                     self.changes.push(change);
                     continue;
@@ -223,6 +268,28 @@ impl Bench {
         let request = Some(RequestId(self.requests));
         self.handle(Event::Apply { wanted: wanted(entries), request });
         self.requests
+    }
+
+    pub(super) fn deploy(&mut self, application: &str, entries: &[Entry]) -> u64 {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        let application = application.parse().unwrap();
+        self.handle(Event::Deploy { application, wanted: wanted(entries), request, wait: true });
+        self.requests
+    }
+
+    pub(super) fn roll_back(&mut self, application: &str) -> u64 {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        self.handle(Event::RollBack { application: application.parse().unwrap(), request, wait: true });
+        self.requests
+    }
+
+    /// A look at the tube of a release finds so many jobs, and so many that use it.
+    pub(super) fn look(&mut self, version: &str, ready: u64, using: u64) {
+        let look = Look::Figures(Figures { ready, using, ..Figures::default() });
+        let (application, version) = ("a".parse().unwrap(), version.parse().unwrap());
+        self.handle(Event::Tube { application, version, look });
     }
 
     fn command(&mut self, verb: Verb, selector: &str, at_once: bool) -> u64 {

@@ -1,0 +1,187 @@
+//! Looks at the tubes of releases, and moves what is left on one.
+//!
+//! ```text
+//!     core.tubes() ─► follow ─► task: stats-tube of each, every 2 s ─► Event::Tube ─► core
+//!     Action::MoveJobs ───────► task: move, once ────────────────────► Event::Moved ─► core
+//! ```
+//!
+//! While no release drains, there is no task and no connection, and nothing wakes up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::turn::Driver;
+use crate::beanstalk::{JobState, TubeStatistics};
+use crate::names::{ApplicationName, InstanceId, ServerAddress, Tube, Version};
+use crate::queue::{Client, Error, Moved, Options};
+use crate::releases::{Figures, Look};
+use crate::supervisor::core::{Event, StateChange, WatchedTube};
+use crate::watch::Watcher;
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How long a queue may take to answer before it counts as away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Looks that wait to be heard, at most.
+pub(super) const LOOKS: usize = 16;
+
+/// Who looks, and at what.
+pub(super) struct Tubes {
+    tell: mpsc::Sender<Event>,
+    watched: Vec<WatchedTube>,
+    /// Ends with the last tube.
+    looking: Option<AbortOnDropHandle<()>>,
+    moving: BTreeMap<(ApplicationName, Version), AbortOnDropHandle<()>>,
+    /// What was followed last.
+    generation: u64,
+}
+
+impl Tubes {
+    /// `tell` gets what is seen.
+    pub(super) fn new(tell: mpsc::Sender<Event>) -> Self {
+        Self { tell, watched: Vec::new(), looking: None, moving: BTreeMap::new(), generation: 0 }
+    }
+
+    /// From now on these are looked at.
+    fn follow(&mut self, tubes: Vec<WatchedTube>) {
+        if self.watched == tubes {
+            return;
+        }
+        self.watched.clone_from(&tubes);
+        self.looking = None;
+        if !tubes.is_empty() {
+            let tell = self.tell.clone();
+            self.looking = Some(AbortOnDropHandle::new(tokio::spawn(look_again_and_again(tubes, tell))));
+        }
+    }
+
+    /// Moves all jobs of a tube to another.
+    pub(super) fn relocate(
+        &mut self,
+        application: ApplicationName,
+        version: Version,
+        from: Tube,
+        to: Tube,
+        servers: Arc<[ServerAddress]>,
+    ) {
+        let tell = self.tell.clone();
+        self.moving.retain(|_, task| !task.is_finished());
+        let key = (application.clone(), version.clone());
+        let task = tokio::spawn(async move {
+            let mut jobs = 0;
+            let mut result = Ok(());
+            for server in servers.iter() {
+                result = move_all(server, &from, &to, &mut jobs).await;
+                if result.is_err() {
+                    break;
+                }
+            }
+            let result = result.map(|()| jobs).map_err(|error| error.to_string());
+            // The supervisor ends with its receiver.
+            let _ = tell.send(Event::Moved { application, version, result }).await;
+        });
+        self.moving.insert(key, AbortOnDropHandle::new(task));
+    }
+}
+
+fn options() -> Options {
+    Options { connect_timeout: PATIENCE, reply_timeout: PATIENCE, backoff_max: EVERY, ..Options::default() }
+}
+
+async fn look_again_and_again(tubes: Vec<WatchedTube>, tell: mpsc::Sender<Event>) {
+    let mut clients: BTreeMap<ServerAddress, Client> = BTreeMap::new();
+    for server in tubes.iter().flat_map(|tube| tube.servers.iter()) {
+        clients.entry(server.clone()).or_insert_with(|| Client::new(server.clone(), options()));
+    }
+    loop {
+        for WatchedTube { application, version, tube, servers } in &tubes {
+            let look = match figures(&mut clients, tube, servers).await {
+                Ok(figures) => Look::Figures(figures),
+                Err(error) => Look::Away(error.to_string()),
+            };
+            let (application, version) = (application.clone(), version.clone());
+            if tell.send(Event::Tube { application, version, look }).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// The figures of a tube on all of its servers together; a tube that does not exist is empty.
+async fn figures(
+    clients: &mut BTreeMap<ServerAddress, Client>,
+    tube: &Tube,
+    servers: &[ServerAddress],
+) -> Result<Figures, Error> {
+    let mut sum = Figures::default();
+    for server in servers {
+        let Some(client) = clients.get_mut(server) else { continue };
+        if let Some(found) = client.stats_tube(tube).await? {
+            let TubeStatistics { ready, reserved, delayed, buried, using, watching, waiting, .. } = found;
+            sum.ready += ready;
+            sum.reserved += reserved;
+            sum.delayed += delayed;
+            sum.buried += buried;
+            sum.using += using;
+            sum.watching += watching;
+            sum.waiting += waiting;
+        }
+    }
+    Ok(sum)
+}
+
+/// Moves everything that nobody has.
+async fn move_all(server: &ServerAddress, from: &Tube, to: &Tube, jobs: &mut u64) -> Result<(), Error> {
+    let mut client = Client::new(server.clone(), options());
+    let mut count = |moved: Moved| {
+        *jobs += moved.jobs;
+        moved.jobs > 0
+    };
+    while count(client.move_ready(from, to).await?) {}
+    for state in [JobState::Delayed, JobState::Buried] {
+        while count(client.move_next(from, to, state).await?) {}
+    }
+    Ok(())
+}
+
+impl Driver {
+    /// Looks at the tubes, and watches the folders, that matter now.
+    pub(super) fn follow_releases(&mut self, watcher: &mut Option<Watcher>) {
+        let generation = self.core.releases_changed();
+        if self.tubes.generation == generation {
+            return;
+        }
+        self.tubes.generation = generation;
+        self.tubes.follow(self.core.tubes());
+        self.rewatch(watcher);
+    }
+
+    /// The folders of releases that are not deployed any longer, and whether they are there.
+    pub(super) fn look_at_folders(&mut self) {
+        let older = self.core.releases().flat_map(|(name, application)| {
+            application.all().filter_map(move |kept| {
+                let release = kept.release()?;
+                Some((name.clone(), kept.version.clone()?, release.path.clone(), kept.gone.is_some()))
+            })
+        });
+        let changed: Vec<_> = older.filter(|(_, _, path, gone)| path.is_dir() == *gone).collect();
+        for (application, version, path, gone) in changed {
+            let why = (!gone).then(|| format!("{}: the folder has gone", path.display()));
+            self.decide(Event::Folder { application, version, why });
+        }
+    }
+
+    /// Nothing of an instance is left: nor of what it was called while its release was not current.
+    pub(super) fn forget_logs(&mut self, change: &StateChange) {
+        self.spawner.logs.forget(&change.instance.to_string());
+        let other = InstanceId { release: change.spec.release.version.clone(), ..change.instance.clone() };
+        self.spawner.logs.forget(&other.to_string());
+    }
+}
