@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
 
+use crate::journal;
 use crate::processes::{Process, descriptors, doubles, kill, mains, marked, zombies_of};
 use crate::random::Random;
 use crate::schedule::{Edit, Fault, Planned, Whom};
@@ -50,6 +51,7 @@ enum Undo {
     Line,
     Limit(&'static str),
     Disk,
+    Journal,
 }
 
 struct Client {
@@ -158,8 +160,13 @@ impl Host {
                 self.site.fill_disk(true);
                 self.later(*lasts, Undo::Disk);
             }
-            // Root alone can have another user, and a disk of its own.
-            Fault::NoProcesses(_) | Fault::FullDisk(_) => {}
+            Fault::NoJournal(lasts) if self.site.root => {
+                self.happens(what, *lasts, Reach::Nobody);
+                journal::hide(true);
+                self.later(*lasts, Undo::Journal);
+            }
+            // Root alone can have another user, a disk and a journal of its own.
+            Fault::NoProcesses(_) | Fault::FullDisk(_) | Fault::NoJournal(_) => {}
             Fault::Edit(edit) => {
                 self.unusable = matches!(edit, Edit::Invalid | Edit::Half | Edit::Empty | Edit::Removed);
                 let application = usize::try_from(self.random.below(3)).unwrap_or_default();
@@ -245,6 +252,7 @@ impl Host {
                 Undo::Continue(pid) => kill(pid, Signal::SIGCONT),
                 Undo::Line => self.site.proxy.set(None),
                 Undo::Limit(name) => limit(self.site.pid(), name, "4096"),
+                Undo::Journal => journal::hide(false),
                 Undo::Disk => {
                     self.full = false;
                     self.site.fill_disk(false);

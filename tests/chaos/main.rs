@@ -14,6 +14,7 @@
 #[path = "../support/beanstalkd.rs"]
 mod beanstalkd;
 mod host;
+mod journal;
 mod processes;
 mod proxy;
 #[path = "../simulation/random.rs"]
@@ -30,7 +31,7 @@ use nix::sys::signal::Signal;
 use processes::{descriptors, kill, marked, own_memory};
 use schedule::{APPLICATIONS, plan};
 use site::Site;
-use verdict::{judge, read_ledger};
+use verdict::{judge, judge_beats, read_beats, read_ledger};
 
 /// How long the host has to be as it should again.
 const RECOVERY: Duration = Duration::from_secs(90);
@@ -50,19 +51,23 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
     println!("SEED={seed} SECONDS={}", length.as_secs());
     let schedule = plan(seed, length);
 
+    let begin = host::now();
     let mut host = Host::new(Site::start(), seed);
     until_ready(&mut host);
     let before = (descriptors(host.site.pid()), own_memory(host.site.pid()));
     host.endure(&schedule);
     host.put_right();
     until_ready(&mut host);
+    until_scheduled(&mut host);
     drain(&mut host);
     until_calm(&mut host, before);
     leave(&mut host);
 
-    let runs = read_ledger(&host.site.ledger());
+    let ledger = host.site.ledger();
+    let runs = read_ledger(&ledger);
     let mut wrong = host.seen.clone();
     wrong.extend(judge(&host.puts, &runs, &host.faults).iter().map(ToString::to_string));
+    wrong.extend(judge_beats(&ledger, begin, host::now(), &host.faults).iter().map(ToString::to_string));
     let certain = host.puts.iter().filter(|put| put.certain).count();
     let again = runs.len() - runs.iter().map(|run| run.job).collect::<BTreeSet<_>>().len();
     println!(
@@ -95,15 +100,17 @@ fn until(host: &mut Host, what: &str, mut found: impl FnMut(&mut Host) -> Result
     }
 }
 
+/// An operator's command: what it prints, or what it says is wrong.
+fn run(host: &Host, words: &[&str]) -> Result<String, String> {
+    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+    let output = host.site.operator(&words).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() { Ok(text) } else { Err(format!("{words:?}: {text}{said}")) }
+}
+
 /// Operators start everything, and everything is ready.
 fn until_ready(host: &mut Host) {
-    let run = |host: &Host, words: &[&str]| {
-        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
-        let output = host.site.operator(&words).output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.success() { Ok(text) } else { Err(format!("{words:?}: {text}{said}")) }
-    };
     until(host, "it can be asked", |host| run(host, &["status"]).map(drop));
     until(host, "the file is applied", |host| run(host, &["reload"]).map(drop));
     until(host, "everything starts", |host| run(host, &["start", "all", "--no-wait"]).map(drop));
@@ -111,8 +118,20 @@ fn until_ready(host: &mut Host) {
         let text = run(host, &["status", "--json"])?;
         let all: Vec<serde_json::Value> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         let ready = |status: &serde_json::Value| status["state"] == "ready";
-        if all.len() >= 9 && all.iter().all(ready) { Ok(()) } else { Err(text) }
+        if all.len() >= 12 && all.iter().all(ready) { Ok(()) } else { Err(text) }
     });
+}
+
+/// Every entry of the timetable is run again; then its scheduler has done its part.
+fn until_scheduled(host: &mut Host) {
+    let from = host::now();
+    until(host, "every entry is run again", |host| {
+        let beats = read_beats(&host.site.ledger());
+        let again = ["one", "two"]
+            .map(|entry| beats.get(entry).and_then(|at| at.last()).is_some_and(|&at| at > from));
+        if again == [true; 2] { Ok(()) } else { Err(format!("one and two: {again:?}")) }
+    });
+    until(host, "the scheduler stops", |host| run(host, &["stop", "c/scheduler"]).map(drop));
 }
 
 /// Every job that is in the queue is run. What was buried, since its executor was killed three

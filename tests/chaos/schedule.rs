@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     NoDescriptors(Duration),
     /// The disk of the logs and of what the supervisor remembers is full for a while.
     FullDisk(Duration),
+    /// The journal takes no streams for a while.
+    NoJournal(Duration),
     /// An edit of daemons.yml.
     Edit(Edit),
     /// Another version of an application is deployed.
@@ -113,7 +115,8 @@ fn draw(random: &mut Random) -> Fault {
         54..=61 => Fault::Line(*random.pick(&[Line::Slow, Line::Cut, Line::Garbled]), random.millis(600)),
         62..=64 => Fault::NoProcesses(random.millis(1500)),
         65..=68 => Fault::NoDescriptors(random.millis(1500)),
-        69..=72 => Fault::FullDisk(random.millis(1500)),
+        69..=71 => Fault::FullDisk(random.millis(1500)),
+        72 => Fault::NoJournal(random.millis(1500)),
         73..=77 => Fault::Deploy(usize::try_from(random.below(3)).unwrap_or_default()),
         78..=80 => Fault::Stuck,
         _ => operator(random),

@@ -16,6 +16,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::beanstalkd::Beanstalkd;
+use crate::journal;
 use crate::processes::{kill, marked};
 use crate::proxy::Proxy;
 use crate::schedule::{APPLICATIONS, Edit};
@@ -30,8 +31,14 @@ module Ledger
     sleep seconds
     FILE.syswrite("end #{job} #{$$} #{now}\n")
   end
+  def self.beat(entry) = FILE.syswrite("beat #{entry} #{now}\n")
 end
 "#;
+
+const TIMETABLE: &str = "\
+one: {every: 1s, code: 'Ledger.beat(:one)'}
+two: {every: 1s, code: 'Ledger.beat(:two)', catch_up: all}
+";
 
 /// Whose the applications are where this is root: limits on processes count for this user
 /// alone, whom nobody else is likely to be.
@@ -198,6 +205,9 @@ impl Site {
             if i == 2 && self.extra {
                 text.push_str("      more: {command: [sleep, infinity], count: 2}\n");
             }
+            if i == 2 {
+                text.push_str("    scheduler: config/schedule.yml\n");
+            }
         }
         text
     }
@@ -251,7 +261,7 @@ impl Drop for Site {
     }
 }
 
-/// The folders, the programs and a small disk, which is mounted for this test alone.
+/// The folders, the programs, a journal and a small disk, which are mounted for this test alone.
 fn prepare(site: &Path, root: bool) {
     fs::set_permissions(site, fs::Permissions::from_mode(0o755)).unwrap();
     fs::create_dir(site.join("bin")).unwrap();
@@ -272,6 +282,7 @@ fn prepare(site: &Path, root: bool) {
     for name in APPLICATIONS {
         fs::create_dir_all(site.join(name).join("config")).unwrap();
         fs::write(site.join(name).join("config/environment.rb"), APPLICATION).unwrap();
+        fs::write(site.join(name).join("config/schedule.yml"), TIMETABLE).unwrap();
         fs::write(site.join(name).join("VERSION"), "1\n").unwrap();
     }
     fs::create_dir(site.join("small")).unwrap();
@@ -279,6 +290,8 @@ fn prepare(site: &Path, root: bool) {
         unshare(CloneFlags::CLONE_NEWNS).expect("root may have a mount namespace of its own");
         let none: Option<&str> = None;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
+        mount(none, "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
+        journal::listen();
         mount(none, &site.join("small"), Some("tmpfs"), MsFlags::empty(), Some("size=2m,mode=755")).unwrap();
     }
     fs::create_dir(site.join("small/logs")).unwrap();

@@ -69,6 +69,8 @@ pub(crate) enum Offence {
     Unexplained { job: u64, first: String, second: String },
     /// A run of what was never put.
     Invented { job: u64 },
+    /// An entry of the timetable that was run more often than it was due.
+    TooOften { entry: String, times: usize, due: u64, faults: usize },
     /// A job of one version, run by the code of another.
     Mixed { job: u64, version: String, by: String },
 }
@@ -82,6 +84,12 @@ impl fmt::Display for Offence {
                 write!(f, "job {job} was run by {first}, then by {second}, and no fault says why")
             }
             Self::Invented { job } => write!(f, "job {job} was run and never put"),
+            Self::TooOften { entry, times, due, faults } => {
+                write!(
+                    f,
+                    "{entry} was due {due} times and run {times} times, with {faults} faults that could say why"
+                )
+            }
             Self::Mixed { job, version, by } => {
                 write!(f, "job {job} of version {version} was run by version {by}")
             }
@@ -117,6 +125,34 @@ pub(crate) fn read_ledger(text: &str) -> Vec<Run> {
         }
     }
     runs
+}
+
+/// When each entry of the timetable was run: lines `beat ENTRY MOMENT`.
+pub(crate) fn read_beats(text: &str) -> BTreeMap<String, Vec<Moment>> {
+    let mut beats: BTreeMap<String, Vec<Moment>> = BTreeMap::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if let ["beat", entry, at] = words[..]
+            && let Ok(at) = at.parse()
+        {
+            beats.entry(entry.to_owned()).or_default().push(at);
+        }
+    }
+    beats
+}
+
+/// Entries of every second must not be run more often than once for each of them, and once more for
+/// each fault that could have a slot put twice, or its job run twice.
+pub(crate) fn judge_beats(ledger: &str, from: Moment, to: Moment, faults: &[Happened]) -> Vec<Offence> {
+    let faults = faults.iter().filter(|fault| fault.reach != Reach::Nobody).count();
+    // The second that had begun, and the one that ends.
+    let due = (to - from) / 1000 + 2;
+    let beats = read_beats(ledger).into_iter();
+    let too_many = |times: usize| times as u64 > due + faults as u64;
+    beats
+        .filter(|(_, at)| too_many(at.len()))
+        .map(|(entry, at)| Offence::TooOften { entry, times: at.len(), due, faults })
+        .collect()
 }
 
 /// Everything that is wrong, in the order of the jobs.
@@ -217,6 +253,17 @@ mod tests {
         let twice = "begin 1 a/worker/1 1 10 1000\nbegin 1 a/worker/2 1 11 9000\nend 1 11 9100\n";
         assert_eq!(said(twice, &[fault(8000, 8500, Reach::Everything)]), [""; 0]);
         assert_eq!(said(twice, &[fault(9001, 9500, Reach::Everything)]).len(), 1);
+    }
+
+    #[test]
+    fn an_entry_that_is_run_too_often_is_told() {
+        let ledger = "beat one 1000\nbeat one 1900\nbeat one 1950\nbeat two 1000\nbeat";
+        let said = |faults: &[Happened]| {
+            judge_beats(ledger, 1000, 1999, faults).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let why = "one was due 2 times and run 3 times, with 0 faults that could say why";
+        assert_eq!(said(&[fault(1000, 1000, Reach::Nobody)]), [why]);
+        assert_eq!(said(&[fault(1000, 1000, Reach::Everything)]), [""; 0]);
     }
 
     #[test]
