@@ -6,7 +6,9 @@ class Resident < ApplicationRecord
 
   # Later, by a worker: `resident.ayl_send(:clear_stay, 3, stay)`.
   def clear_stay(days, stay)
-    stay.update!(cleared: days)
+    # One statement, which waits for SQLite's lock: a transaction that reads before it writes, as
+    # `update!` has to for its validation, is refused at once when two jobs do that together.
+    stay.update_column(:cleared, days)
     Note.create!(text: "#{name}: stay #{stay.id} cleared after #{days} days")
   end
 
