@@ -141,20 +141,6 @@ class ExecutorTest < Minitest::Test
     assert_includes booted.printed, "good bye"
   end
 
-  def test_it_dies_with_its_worker_even_in_the_middle_of_a_job_that_holds_the_interpreter
-    booted.say("type" => "run", "id" => 1, "tube" => "t", "code" => "File.write('#{folder}/busy', ''); ('a' * 40) =~ /(a*)*$b/ while true")
-    wait_until("the job to run") { File.exist?("#{folder}/busy") }
-    booted.socket.close
-    assert_equal 9, booted.status.termsig
-  end
-
-  def test_a_fork_that_ends_does_not_end_the_bond_with_the_worker
-    booted.say("type" => "run", "id" => 1, "tube" => "t", "code" => "fork; Process.wait if $$ == #{booted.pid}; File.write('#{folder}/busy', ''); sleep")
-    wait_until("the job to run") { File.exist?("#{folder}/busy") }
-    booted.socket.close
-    assert_equal 9, booted.status.termsig
-  end
-
   def test_signals_to_the_group_do_not_disturb_it_and_do_not_reach_what_jobs_start
     booted.say("type" => "run", "id" => 1, "tube" => "t", "code" => "File.write('#{folder}/busy', ''); sleep 0.01 until File.exist?('#{folder}/go')")
     wait_until("the job to run") { File.exist?("#{folder}/busy") }

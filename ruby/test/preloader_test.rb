@@ -117,9 +117,18 @@ class PreloaderTest < Minitest::Test
     assert_equal 1, one.executor.run("raise #{sockets}.grep(/socket/).size.to_s")["message"].to_i
   end
 
-  def test_it_dies_with_its_worker_in_the_middle_of_a_job
+  def test_it_dies_with_its_worker_even_in_the_middle_of_a_job_that_holds_the_interpreter
     one = booted
-    one.executor.say("type" => "run", "id" => 1, "tube" => "t", "code" => "File.write('#{folder}/busy', ''); 1 while true")
+    one.executor.say("type" => "run", "id" => 1, "tube" => "t", "code" => "File.write('#{folder}/busy', ''); ('a' * 40) =~ /(a*)*$b/ while true")
+    wait_until("the job to run") { File.exist?("#{folder}/busy") }
+    one.executor.socket.close
+    assert_equal({ "type" => "exited", "signal" => 9 }, one.event)
+  end
+
+  def test_a_fork_that_ends_does_not_end_the_bond_with_the_worker
+    one = booted
+    code = "fork; Process.wait if $$ == #{one.forked["pid"]}; File.write('#{folder}/busy', ''); sleep"
+    one.executor.say("type" => "run", "id" => 1, "tube" => "t", "code" => code)
     wait_until("the job to run") { File.exist?("#{folder}/busy") }
     one.executor.socket.close
     assert_equal({ "type" => "exited", "signal" => 9 }, one.event)

@@ -8,16 +8,17 @@
 //! ```
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::socket::{MsgFlags, recv, send};
 use serde::Serialize;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
-use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::frame::{self, FrameError, FromExecutor};
@@ -28,6 +29,9 @@ use crate::process::companion;
 
 /// How long a preloader's last word on an executor is waited for.
 const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// How much is read at once, in bytes: more than any answer but an error's.
+const READ: usize = 4096;
 
 /// What an executor has to say.
 #[derive(Debug)]
@@ -57,7 +61,9 @@ enum Origin {
 pub(super) struct Executor {
     origin: Origin,
     pidfd: AsyncFd<OwnedFd>,
-    socket: UnixStream,
+    /// Waited for only until it can be read: else the kernel would wake us once more for
+    /// each frame, when it has been taken and there is room for others.
+    socket: AsyncFd<OwnedFd>,
     /// Whether the socket has come to its end.
     silent: bool,
     inbox: Vec<u8>,
@@ -86,7 +92,8 @@ impl Executor {
         };
         let pidfd = companion::watch(pidfd, Interest::READABLE)
             .map_err(|_| io::Error::other("the kernel does not let a pidfd be waited for"))?;
-        let socket = UnixStream::from_std(socket)?;
+        let socket = companion::watch(socket.into(), Interest::READABLE)
+            .map_err(|_| io::Error::other("the kernel does not let a socket be waited for"))?;
         Ok(Self { origin, pidfd, socket, silent: false, inbox: Vec::new(), relay })
     }
 
@@ -97,7 +104,7 @@ impl Executor {
     pub(super) async fn send(&mut self, frame: &impl Serialize) -> Result<(), FrameError> {
         let bytes = frame::encode(frame)?;
         // It reads whenever it is not busy, and nothing is sent while it is.
-        let _ = self.socket.write_all(&bytes).await;
+        let _ = write_all(self.socket.get_ref(), &bytes).await;
         Ok(())
     }
 
@@ -119,7 +126,7 @@ impl Executor {
             }
             tokio::select! {
                 biased;
-                read = self.socket.read_buf(&mut self.inbox), if !self.silent => match read {
+                read = read(&self.socket, &mut self.inbox), if !self.silent => match read {
                     Ok(0) | Err(_) => {
                         self.silent = true;
                         // Dead, mostly; else it has closed its only ear.
@@ -148,6 +155,49 @@ impl Executor {
         };
         Said::Died { how, stderr: self.relay.tail(log).await }
     }
+}
+
+/// Takes in what has come; 0 at the end. May be dropped at any time.
+async fn read(socket: &AsyncFd<OwnedFd>, inbox: &mut Vec<u8>) -> io::Result<usize> {
+    let mut bytes = [0; READ];
+    loop {
+        let mut ready = socket.readable().await?;
+        match recv(socket.as_raw_fd(), &mut bytes, MsgFlags::MSG_DONTWAIT) {
+            Ok(count) => {
+                // Less than there was room for: there is no more, and no need to ask.
+                if (1..READ).contains(&count) {
+                    ready.clear_ready();
+                }
+                inbox.extend_from_slice(&bytes[..count]);
+                return Ok(count);
+            }
+            Err(Errno::EAGAIN) => ready.clear_ready(),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Writes all of it, which seldom takes more than one call.
+async fn write_all(socket: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+    let mut room = None;
+    while !bytes.is_empty() {
+        match send(socket.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(Errno::EAGAIN) => {
+                let watched = match room.take() {
+                    Some(watched) => watched,
+                    None => companion::watch(socket.try_clone()?, Interest::WRITABLE)
+                        .map_err(|_| io::ErrorKind::Unsupported)?,
+                };
+                watched.writable().await?.clear_ready();
+                room = Some(watched);
+            }
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 fn ended(status: Option<i32>, signal: Option<i32>) -> String {

@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use signal_hook_tokio::Signals;
 
 use tokio::sync::mpsc;
-use tokio::time::sleep_until;
+use tokio::time::{Sleep, sleep_until};
 
 use super::core::{Action, Content, Core, Doing, Event};
 use super::executor::{Executor, Said};
@@ -40,6 +40,34 @@ enum Stage {
     Up(Box<Executor>),
 }
 
+/// Rings at a deadline, or before.
+///
+/// Deadlines of quick jobs move on all the time. Only an earlier one is set: to set each would
+/// cost two system calls a job, to ring too early now and then costs next to nothing.
+struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    set: Option<Instant>,
+}
+
+impl Alarm {
+    fn new() -> Self {
+        Self { sleep: Box::pin(sleep_until(Instant::now().into())), set: None }
+    }
+
+    /// May be dropped at any time.
+    async fn ring(&mut self, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline.filter(|&at| self.set.is_none_or(|set| at < set)) {
+            self.sleep.as_mut().reset(deadline.into());
+            self.set = Some(deadline);
+        }
+        if self.set.is_none() {
+            pending::<()>().await;
+        }
+        self.sleep.as_mut().await;
+        self.set = None;
+    }
+}
+
 struct Worker {
     core: Core,
     launch: Launch,
@@ -50,6 +78,7 @@ struct Worker {
     log: Log,
     journal: Journal,
     began: Instant,
+    alarm: Alarm,
     ended: Option<Status>,
 }
 
@@ -112,6 +141,7 @@ async fn run(options: Options, mut terminations: mpsc::Receiver<()>) -> io::Resu
         reports: false,
         log: Log::stderr()?,
         began: Instant::now(),
+        alarm: Alarm::new(),
         ended: None,
     };
     worker.tell(Event::Tick).await;
@@ -126,12 +156,6 @@ async fn run(options: Options, mut terminations: mpsc::Receiver<()>) -> io::Resu
 impl Worker {
     async fn wait(&mut self, news: &mut mpsc::Receiver<News>, terminations: &mut mpsc::Receiver<()>) -> Wake {
         let deadline = self.core.next_deadline().and_then(|at| self.began.checked_add(at));
-        let deadline = async move {
-            match deadline {
-                Some(at) => sleep_until(at.into()).await,
-                None => pending().await,
-            }
-        };
         let log = &mut self.log;
         let executor = async {
             match &mut self.stage {
@@ -144,7 +168,7 @@ impl Worker {
             Some(()) = terminations.recv() => Wake::Terminate,
             Some(news) = news.recv() => Wake::News(news),
             wake = executor => wake,
-            () = deadline => Wake::Deadline,
+            () = self.alarm.ring(deadline) => Wake::Deadline,
         }
     }
 

@@ -30,6 +30,8 @@ module Ayl
       def initialize(channel, booted = nil)
         @channel = channel
         @application = booted
+        # Then the worker is not its parent, whose death the kernel would tell it of.
+        @forked = !booted.nil?
         @pid = Process.pid
         @last = [nil, nil]
       end
@@ -113,13 +115,17 @@ module Ayl
       def perform(frame)
         @last = [frame["id"], nil]
         Ayl.current_job = Job.new(frame["id"], frame["tube"], frame["jti"])
-        @channel.mortal { application { @application.wrap { evaluate(frame) } } }
+        @forked ? @channel.mortal { work(frame) } : work(frame)
         { "type" => "ok" }
       rescue Exception => e # rubocop:disable Lint/RescueException -- whatever leaves a job is its outcome
         @last[1] = e
         Outcome.of(e)
       ensure
         Ayl.current_job = nil
+      end
+
+      def work(frame)
+        application { @application.wrap { evaluate(frame) } }
       end
 
       def evaluate(frame)

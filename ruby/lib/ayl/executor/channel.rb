@@ -14,6 +14,9 @@ module Ayl
       # The longest frame that is read or written, in bytes.
       LIMIT = 16 * 1024 * 1024
 
+      # How much is read at once, in bytes.
+      AT_ONCE = 16 * 1024
+
       # From this number on the socket is put. Where fewer descriptors are allowed it stays where it was.
       OUT_OF_THE_WAY = 100
 
@@ -43,21 +46,18 @@ module Ayl
         @flags = @socket.fcntl(Fcntl::F_GETFL) & ~File::NONBLOCK
         @socket.fcntl(Fcntl::F_SETFL, @flags)
         @owner = nil
+        @buffer = +"".b
       end
 
       # The next frame as a Hash, or nil at the end.
       def read
-        head = @socket.read(4)
-        return nil if head.nil?
-        raise Violation, "the end came inside a frame" if head.bytesize < 4
+        return nil unless have(4)
 
-        length = head.unpack1("N")
+        length = @buffer.unpack1("N")
         raise Violation, "a frame of #{length} bytes" unless length.between?(2, LIMIT)
+        raise Violation, "the end came inside a frame" unless have(4 + length)
 
-        text = @socket.read(length)
-        raise Violation, "the end came inside a frame" if text.nil? || text.bytesize < length
-
-        decode(text)
+        decode(@buffer.slice!(0, 4 + length).byteslice(4, length))
       rescue Errno::ECONNRESET
         nil
       end
@@ -83,6 +83,16 @@ module Ayl
       end
 
       private
+
+      # Reads until there are so many bytes: mostly a whole frame at once. False at the end, where no frame is begun.
+      def have(count)
+        @buffer << @socket.readpartial([AT_ONCE, count - @buffer.bytesize].max) while @buffer.bytesize < count
+        true
+      rescue EOFError
+        raise Violation, "the end came inside a frame" unless @buffer.empty?
+
+        false
+      end
 
       def arm
         unless @owner
