@@ -184,8 +184,8 @@ async fn line<T: DeserializeOwned>(
     }
 }
 
-/// What to do about a supervisor that is not running.
-fn hint(socket: &Path) -> &'static str {
+/// What to do about a supervisor that is not running and whose socket this is.
+pub fn hint(socket: &Path) -> &'static str {
     if socket.parent() == Some(Path::new(RUNTIME_DIR)) {
         "systemctl start abaqis-daemons"
     } else {

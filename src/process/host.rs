@@ -1,5 +1,6 @@
 //! The machine, as the configuration asks it.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +19,13 @@ impl System {
     pub fn service() -> Self {
         let root = Uid::effective().is_root();
         Self { privilege: if root { Privilege::Root } else { Privilege::Unprivileged } }
+    }
+
+    /// For looking at a file of the service as the supervisor does that it is for: root's,
+    /// where the file belongs to root, whoever looks.
+    pub fn serving(file: &Path) -> Self {
+        let roots = file.metadata().is_ok_and(|found| found.uid() == 0);
+        if roots { Self { privilege: Privilege::Root } } else { Self::service() }
     }
 
     /// For `dev`: everything runs as whoever runs it.

@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::error::{Broken, Error};
-use crate::beanstalk::{Command, Delay, JobId, Malformed, Priority, Reply, Ttr, Verb};
+use crate::beanstalk::{Command, Delay, JobId, Malformed, Priority, Reply, Ttr, TubeStatistics, Verb};
 
 /// How many bytes are written before the replies are looked at again.
 const BATCH: usize = 64 << 10;
@@ -39,6 +39,31 @@ impl<B: AsRef<[u8]>> Ask for NewJob<B> {
 }
 
 impl Client {
+    /// The figures of every tube there is.
+    pub async fn stats_tubes(&mut self) -> Result<Vec<TubeStatistics>, Error> {
+        let names = self.list_tubes().await?;
+        let mut tubes = Vec::with_capacity(names.len());
+        let mut wrong = None;
+        // A tube that is gone by now has no figures.
+        let each = |_, reply| {
+            if let Reply::Data(data) = reply {
+                match TubeStatistics::parse(&data) {
+                    Ok(tube) => tubes.push(tube),
+                    Err(error) => wrong = Some(error),
+                }
+            }
+        };
+        let done = self.pipeline(names.iter().map(Command::StatsTube), each).await;
+        done.map_err(|broken| broken.error)?;
+        match wrong {
+            None => Ok(tubes),
+            Some(source) => {
+                let server = self.server().clone();
+                Err(Error::Statistics { server, verb: Verb::StatsTube, source })
+            }
+        }
+    }
+
     /// Sends `commands` without waiting for each reply, and hands the replies on in their
     /// order, each with the number of its command from 0. To end early, end `commands`.
     ///

@@ -8,12 +8,11 @@ use serde_json::json;
 
 use super::print;
 use super::session::Session;
-use crate::beanstalk::{Command, Reply, ServerStatistics, StatisticsError, TubeStatistics, Verb};
+use crate::beanstalk::{ServerStatistics, TubeStatistics};
 use crate::cli::exit::{Error, Exit};
 use crate::cli::screen::{Screen, Tone};
 use crate::cli::table::{Cell, Column, Fit, Row, Table};
 use crate::names::Tube;
-use crate::queue;
 
 /// What the server said at one moment.
 struct Look {
@@ -53,27 +52,8 @@ pub(super) fn run(session: &mut Session) -> Result<Exit, Error> {
 fn look(session: &mut Session) -> Result<Look, Error> {
     session.ask(async |client| {
         let server = client.stats().await?;
-        let names = client.list_tubes().await?;
-        let mut tubes = Vec::with_capacity(names.len());
-        let mut wrong: Option<StatisticsError> = None;
-        client
-            .pipeline(names.iter().map(Command::StatsTube), |_, reply| {
-                if let Reply::Data(data) = reply {
-                    match TubeStatistics::parse(&data) {
-                        Ok(tube) => tubes.push(tube),
-                        Err(error) => wrong = Some(error),
-                    }
-                }
-            })
-            .await
-            .map_err(|broken| broken.error)?;
-        match wrong {
-            None => Ok(Look { server, tubes, at: Instant::now() }),
-            Some(source) => {
-                let server = client.server().clone();
-                Err(queue::Error::Statistics { server, verb: Verb::StatsTube, source })
-            }
-        }
+        let tubes = client.stats_tubes().await?;
+        Ok(Look { server, tubes, at: Instant::now() })
     })
 }
 

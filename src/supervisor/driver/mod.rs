@@ -36,7 +36,7 @@ mod turn;
 use std::time::Duration;
 
 pub use releases::find as find_release;
-pub use reload::Invalid;
+pub use reload::{Invalid, wanted};
 pub use runtime::{RuntimeError, make_directory};
 pub use signals::Hangup;
 pub use start::{Options, StartError, run};

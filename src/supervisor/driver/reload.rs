@@ -84,10 +84,7 @@ impl Configuration {
     }
 
     fn expand(&self, config: &Config) -> Wanted {
-        let root = self.root();
-        let found =
-            config.applications.iter().map(|(name, application)| (name.clone(), find(application, root)));
-        plan::expand(config, &found.collect(), &mut Reader { root, read: BTreeMap::new() })
+        wanted(config, self.root())
     }
 
     /// What to watch, to learn that [`read`](Self::read) would give something else.
@@ -104,6 +101,13 @@ impl Configuration {
     pub(super) fn watches(&self) -> bool {
         self.applied.as_ref().is_none_or(|applied| applied.config.watch)
     }
+}
+
+/// What `config` means with what is on the disk now. `root`: whether this process is root's.
+pub fn wanted(config: &Config, root: bool) -> Wanted {
+    let found =
+        config.applications.iter().map(|(name, application)| (name.clone(), find(application, root)));
+    plan::expand(config, &found.collect(), &mut Reader { root, read: BTreeMap::new() })
 }
 
 /// Reads each `env_file` once.
