@@ -9,7 +9,7 @@ use super::ask::Supervisor;
 use super::exit::{Error, Exit};
 use super::place::ConfigFile;
 use super::running;
-use crate::config::{Config, Host, Loaded, Privilege, Problems, SourceFile, load};
+use crate::config::{Config, Host, Loaded, Privilege, Problems, load};
 use crate::process::host::System;
 use crate::supervisor::files::ReadError;
 use crate::supervisor::sources;
@@ -71,9 +71,7 @@ impl NoConfig {
 /// The configuration at `file` with what its folder adds.
 pub(super) fn read(file: &Path, host: &dyn Host) -> Result<Loaded, NoConfig> {
     let root = host.privilege() == Privilege::Root;
-    let sources = sources::read(file, root).map_err(NoConfig::Unreadable)?;
-    let files: Vec<SourceFile> =
-        sources.into_iter().map(|source| SourceFile::new(source.path, source.text)).collect();
+    let files = sources::read(file, root).map_err(NoConfig::Unreadable)?;
     load(&files, host).map_err(NoConfig::Unusable)
 }
 

@@ -4,7 +4,11 @@ use jiff::Timestamp;
 
 /// How long it is from `since` to `now`, in its two largest units.
 pub(crate) fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = now.as_second().saturating_sub(since.as_second()).max(0);
+    span(u64::try_from(now.as_second().saturating_sub(since.as_second())).unwrap_or(0))
+}
+
+/// So many seconds in their two largest units.
+pub(crate) fn span(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let seconds = seconds % 60;
     match (days, hours, minutes) {

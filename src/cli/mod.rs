@@ -10,6 +10,7 @@ mod check;
 mod completions;
 mod deploy;
 mod dev;
+mod doctor;
 mod events;
 pub mod exit;
 mod human;
@@ -104,6 +105,9 @@ enum Command {
     /// When entries of timetables ran and run next, and who holds them
     #[command(after_long_help = words::SCHEDULE)]
     Schedule(schedule::Schedule),
+    /// What is wrong on this host, where, and how to mend it
+    #[command(after_long_help = words::DOCTOR)]
+    Doctor(doctor::Doctor),
     /// Completions of the command line for a shell
     Completions(completions::Completions),
     /// Manual pages
@@ -131,6 +135,7 @@ impl Command {
             Self::Events(command) => command.run(),
             Self::Tube(command) => command.run(),
             Self::Schedule(command) => command.run(),
+            Self::Doctor(command) => command.run(),
             Self::Completions(command) => command.run(&Program::command()),
             Self::Man(command) => command.run(Program::command()),
         }

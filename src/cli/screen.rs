@@ -79,6 +79,11 @@ impl<'a> Screen<'a> {
         }
     }
 
+    /// The same, with lines as long as they are.
+    pub fn unbounded(&mut self) -> Screen<'_> {
+        Screen { to: Box::new(&mut self.to), terminal: None, colors: self.colors }
+    }
+
     /// Another writer that looks as this one does.
     pub fn paper<'p>(&self, to: impl Write + 'p) -> Screen<'p> {
         Screen { to: Box::new(to), terminal: self.terminal, colors: self.colors }

@@ -108,6 +108,28 @@ Keys of --json:
   job          the job it works on, or null
   job_since    since when it works on that job, in UTC, or null";
 
+/// Of `doctor`.
+pub(crate) const DOCTOR: &str = "\
+Checks:
+  supervisor, supervisor-version          it runs, and runs the program that is installed
+  config, blocked, timetable              what is configured can be used, and started
+  failed, backoff, waiting, starting      instances do what they should
+  version, folder-gone                    what runs is what is on the disk
+  beanstalkd, draining, binlog, exposed   the queue answers, takes jobs, keeps them, and is not for strangers
+  unwatched, buried, paused, unused       somebody works on each tube, and on none that nobody uses
+  unscheduled                             somebody waits for the next slot of each timetable's entry
+  unit-failed, unit-disabled, stale-unit  systemd brings everything back after a reboot
+  selinux                                 nothing was denied since the boot
+  disk                                    there is room for log files and the binlog
+  writable, unreadable                    nobody else can change what others run; its user can read it
+  silent                                  systemd and the journal answer
+
+Keys of --json:
+  check  one of the above
+  where  an instance, a tube, a file, a unit of systemd
+  what   what is wrong there
+  mend   how to mend it";
+
 /// One heading and what stands below it.
 pub(crate) struct Section<'a> {
     /// Without its colon.

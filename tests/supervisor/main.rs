@@ -7,6 +7,7 @@ mod support;
 
 mod cgroups;
 mod dev;
+mod doctor;
 mod hostile;
 mod idle;
 mod life;

@@ -105,8 +105,7 @@ impl Configuration {
 
 /// What `config` means with what is on the disk now. `root`: whether this process is root's.
 pub fn wanted(config: &Config, root: bool) -> Wanted {
-    let found =
-        config.applications.iter().map(|(name, application)| (name.clone(), find(application, root)));
+    let found = config.applications.iter().map(|(name, application)| (name.clone(), find(application, root)));
     plan::expand(config, &found.collect(), &mut Reader { root, read: BTreeMap::new() })
 }
 
