@@ -180,9 +180,11 @@ impl Look<'_> {
         }
         if let Some((application, entry)) = self.entry() {
             let what = format!("no scheduler waits for the next slot of {entry} of {application}");
-            let mend = match self.applications.iter().any(|known| known.name == application) {
-                true => format!("abaqis-daemons status {application}/scheduler"),
-                false => format!("see whether the scheduler of {application} runs on its hosts"),
+            let here = self.applications.iter().any(|known| known.name == application);
+            let mend = if here {
+                format!("abaqis-daemons status {application}/scheduler")
+            } else {
+                format!("see whether the scheduler of {application} runs on its hosts")
             };
             return Some(("unscheduled", what, mend));
         }
