@@ -134,7 +134,7 @@ proptest! {
     #[test]
     fn no_day_is_lost_and_none_comes_twice(
         zone in proptest::sample::select(zones()),
-        year in 2000_i16..2060,
+        year in 2000_i16..=2060,
         pick in 0_usize..4,
         hours in -40_i64..0,
         hour in 0_i8..24,
@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn an_entry_of_every_hour_strictly_increases(
         zone in proptest::sample::select(zones()),
-        year in 2000_i16..2060,
+        year in 2000_i16..=2060,
         pick in 0_usize..4,
         hours in -40_i64..0,
         expression in proptest::sample::select(vec!["*/15 * * * *", "30 * * * *", "*/7 2 * * *", "0 */2 * * *"]),

@@ -29,6 +29,8 @@ mod turn;
 
 #[cfg(test)]
 mod hard_cases;
+#[cfg(test)]
+mod sweeps;
 
 pub use catch_up::{CatchUp, Missed, missed};
 pub use cron::{Cron, CronError};
