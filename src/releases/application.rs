@@ -163,7 +163,13 @@ impl Application {
 
     /// When [`step`](Self::step) has something to do, if nothing happens before.
     pub fn deadline(&self) -> Option<Time> {
-        self.draining.iter().filter_map(Draining::deadline).min()
+        self.draining.iter().filter_map(|one| self.deadline_of(one)).min()
+    }
+
+    /// When an older release waits no longer. One that is deployed, and that an operator went back
+    /// from, goes on getting jobs: it waits for as long as that is so.
+    pub(super) fn deadline_of(&self, one: &Draining) -> Option<Time> {
+        one.deadline().filter(|_| self.pin.is_none() || self.pin != one.kept.version)
     }
 
     /// The folder of a release has gone, and `why` says so; or it is there again. What is deployed

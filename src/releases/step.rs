@@ -97,7 +97,7 @@ impl Application {
 
     fn drain(&self, one: &mut Draining, hands: &[Hand], now: Time, out: &mut Vec<Outcome>) -> bool {
         let mut changed = false;
-        if one.deadline().is_some_and(|deadline| deadline <= now) {
+        if self.deadline_of(one).is_some_and(|deadline| deadline <= now) {
             out.extend(late(one));
             one.stage = Stage::Leaving(Why::Late);
             one.numbers.clear();

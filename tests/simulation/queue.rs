@@ -112,7 +112,7 @@ impl Queue {
 
     /// A tube with jobs has a worker of its own version, as long as that release is known and its
     /// time is not up. There is one current release, and its scheduler.
-    pub(crate) fn check(&mut self, core: &Core, now: Time) {
+    pub(crate) fn check(&mut self, core: &Core, tubes: &[WatchedTube], now: Time) {
         if core.is_leaving() {
             return;
         }
@@ -124,7 +124,7 @@ impl Queue {
             versions.dedup();
             assert_eq!(versions.len(), count, "{name} has a release twice");
         }
-        for tube in core.tubes() {
+        for tube in tubes {
             let Some(jobs) = self.tubes.get_mut(&tube.tube) else { continue };
             if jobs.ready == 0 || self.away || has_worker(core, &tube.application, &tube.version) {
                 jobs.alone = None;

@@ -282,6 +282,23 @@ fn a_rollback_outlives_a_reload_until_another_version_is_deployed() {
 }
 
 #[test]
+fn what_is_deployed_is_served_after_a_rollback_for_as_long_as_that_is_so() {
+    let mut bench = deployed();
+    bench.roll_back("a");
+    bench.ends("a/worker/2", 0);
+    bench.ends("a/worker/3", 0);
+    bench.ends("a/scheduler/1", 0);
+    bench.ends("a/solr/1", 0);
+    bench.all_ready();
+    bench.ends("a@2/worker/2", 0);
+    bench.ends("a@2/worker/3", 0);
+    bench.look("2", 3, 1);
+    bench.done();
+    bench.seconds(25 * 3600);
+    assert_eq!((bench.done(), bench.state("a@2/worker/1")), (vec![], "ready".to_owned()));
+}
+
+#[test]
 fn without_an_earlier_release_a_rollback_is_refused() {
     let mut bench = Bench::up(&application("1"));
     let request = bench.roll_back("a");
