@@ -9,8 +9,10 @@ use super::ask::Supervisor;
 use super::exit::{Error, Exit};
 use super::place::ConfigFile;
 use super::running;
+use super::say;
 use crate::config::{Config, Host, Loaded, Privilege, Problems, load};
 use crate::process::host::System;
+use crate::process::users::own_uid;
 use crate::supervisor::files::ReadError;
 use crate::supervisor::sources;
 
@@ -30,7 +32,12 @@ impl Check {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
         let file = self.config.path();
-        let exit = check(&file, &System::service(), &mut io::stdout().lock(), &mut io::stderr().lock())?;
+        // As the supervisor that it belongs to will judge it, whoever checks.
+        let host = System::serving(&file);
+        if host.privilege() == Privilege::Root && own_uid() != 0 {
+            say(&format!("{} belongs to root, and is judged for root's supervisor", file.display()));
+        }
+        let exit = check(&file, &host, &mut io::stdout().lock(), &mut io::stderr().lock())?;
         if self.running && exit == Exit::Success {
             return running::check(&self.supervisor, &mut io::stderr().lock());
         }

@@ -26,6 +26,9 @@ use beanstalkd::PrivateQueue;
 /// Where the configuration is looked for, from where `dev` is called.
 const CONFIGS: [&str; 2] = ["daemons.yml", "config/daemons.yml"];
 
+/// Before the number of the process whose queue keeps its jobs there.
+const JOBS: &str = "jobs-";
+
 /// The arguments of `dev`.
 #[derive(Debug, Args)]
 pub(crate) struct Dev {
@@ -96,8 +99,20 @@ impl Drop for Folder {
     }
 }
 
+/// Removes the jobs of those that were killed before they could.
+fn clear_jobs(runtime: &Path) {
+    for entry in fs::read_dir(runtime).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(JOBS)?.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 async fn serve(config: PathBuf, runtime: &Path, given: Option<ServerAddress>) -> Result<Exit, Error> {
-    let jobs = runtime.join(format!("jobs-{}", std::process::id()));
+    clear_jobs(runtime);
+    let jobs = runtime.join(format!("{JOBS}{}", std::process::id()));
     let mut queue = None;
     if given.is_none() {
         fs::DirBuilder::new().mode(0o700).create(&jobs)?;
@@ -141,4 +156,24 @@ async fn serve(config: PathBuf, runtime: &Path, given: Option<ServerAddress>) ->
         let _ = fs::remove_dir_all(&jobs);
     }
     result.map(|()| Exit::Success).map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_of_the_dead_are_removed_and_those_of_the_living_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = format!("{JOBS}{}", std::process::id());
+        for name in [own.as_str(), "jobs-4194305", "jobs-x", "notify"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+        }
+        fs::write(dir.path().join("jobs-4194305/binlog.1"), "").unwrap();
+        clear_jobs(dir.path());
+        let mut left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [own.as_str(), "jobs-x", "notify"]);
+    }
 }

@@ -14,6 +14,7 @@ use clap_complete::ArgValueCompleter;
 use super::ask::Supervisor;
 use super::completions::selectors;
 use super::exit::{Error, Exit};
+use super::say;
 use super::screen::{Screen, Tone};
 use crate::control::messages::{Request, Response};
 use crate::control::status::LogSource;
@@ -59,6 +60,11 @@ impl Logs {
             },
         )?;
         if sources.terminal {
+            if !self.follow {
+                say(
+                    "the supervisor's terminal keeps nothing: this is what is written from now on, until Ctrl-C",
+                );
+            }
             return self.terminal();
         }
         let mut readers: Vec<Command> =

@@ -22,6 +22,7 @@ mod manual;
 mod operate;
 pub mod place;
 mod plan;
+mod program;
 mod releases;
 mod reload;
 mod run;
@@ -144,27 +145,14 @@ impl Command {
 
 /// The program `abaqis-daemons`: runs what the command line asks for.
 pub fn abaqis_daemons() -> ExitCode {
-    completions::answer(Program::command);
-    let program = match Program::try_parse() {
-        Ok(program) => program,
-        Err(error) => {
-            // A closed standard error is nothing to report, and nowhere to report it.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
-        }
-    };
-    match program.command.run() {
-        Ok(exit) => exit.into(),
-        Err(error) if error.is_closed_pipe() => Exit::Success.into(),
-        Err(error) => {
-            match &error {
-                // Problems of a file begin with its name and their place, for editors to find.
-                Error::Failed { kind: FailureKind::Configuration, text, .. } => say_plain(text),
-                error => say(&error.to_string()),
-            }
-            error.exit().into()
-        }
-    }
+    program::run(
+        |program: Program| program.command.run(),
+        |error| match error {
+            // Problems of a file begin with its name and their place, for editors to find.
+            Error::Failed { kind: FailureKind::Configuration, text, .. } => say_plain(text),
+            error => say(&error.to_string()),
+        },
+    )
 }
 
 /// Tells the operator, on standard error.

@@ -4,6 +4,9 @@
 #[path = "../support/beanstalkd.rs"]
 mod beanstalkd;
 
+#[path = "../support/golden.rs"]
+mod golden;
+
 mod any;
 mod bad;
 mod killed;

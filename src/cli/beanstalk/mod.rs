@@ -33,9 +33,10 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::completions::{self, Completions};
+use super::completions::Completions;
 use super::exit::{Error, Exit};
 use super::man::Man;
+use super::program;
 use session::Session;
 use target::Target;
 
@@ -209,23 +210,7 @@ impl Command {
 
 /// The program `ayl_beanstalk`: runs what the command line asks for.
 pub fn ayl_beanstalk() -> ExitCode {
-    completions::answer(Program::command);
-    let program = match Program::try_parse() {
-        Ok(program) => program,
-        Err(error) => {
-            // A closed standard error is nothing to report, and nowhere to report it.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
-        }
-    };
-    match program.run() {
-        Ok(exit) => exit.into(),
-        Err(error) if error.is_closed_pipe() => Exit::Success.into(),
-        Err(error) => {
-            say(&error.to_string());
-            error.exit().into()
-        }
-    }
+    program::run(Program::run, |error| say(&error.to_string()))
 }
 
 /// Tells the operator, on standard error.

@@ -11,9 +11,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub(super) use run::unreadable;
 
-use super::completions::{self, Completions};
+use super::completions::Completions;
 use super::exit::{Error, Exit};
 use super::man::Man;
+use super::program;
 
 /// Puts an application's jobs on the queue when they are due
 ///
@@ -69,27 +70,16 @@ impl Program {
 
 /// The program `ayl_scheduler`: runs what the command line asks for.
 pub fn ayl_scheduler() -> ExitCode {
-    completions::answer(Program::command);
-    let program = match Program::try_parse() {
-        Ok(program) => program,
-        Err(error) => {
-            // A closed standard error is nothing to report, and nowhere to report it.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
-        }
-    };
-    match program.run() {
-        Ok(exit) => exit.into(),
-        Err(error) if error.is_closed_pipe() => Exit::Success.into(),
-        Err(error) => {
+    program::run(
+        |program: Program| program.run(),
+        |error| {
             let _ = match error.exit() {
                 // Problems of a file begin with its name and their place, for editors to find.
                 Exit::Configuration => writeln!(std::io::stderr(), "{error}"),
                 _ => writeln!(std::io::stderr(), "ayl_scheduler: {error}"),
             };
-            error.exit().into()
-        }
-    }
+        },
+    )
 }
 
 #[cfg(test)]
