@@ -45,13 +45,11 @@ module Ayl
 
       # In the preloader, once: what each executor would do first of all and for itself is done for all of them.
       def warm
-        return unless defined?(ActiveRecord::Base)
-
-        models = ActiveRecord::Base.descendants.reject(&:abstract_class?).select(&:table_exists?)
-        models.each { |model| model.unscoped.first }
+        warm_models if defined?(ActiveRecord::Base)
+        Hooks.warm_up.each(&:call)
       rescue StandardError => e
         # A database that is away is no reason not to be there when it is back.
-        warn "ayl_preloader: the database cannot be used yet: #{e.class}: #{e.message}"
+        warn "ayl_preloader: cannot warm up yet: #{e.class}: #{e.message}"
       end
 
       # In the preloader, before each fork.
@@ -90,6 +88,11 @@ module Ayl
       attr_reader :place
 
       private
+
+      def warm_models
+        models = ActiveRecord::Base.descendants.reject(&:abstract_class?).select(&:table_exists?)
+        models.each { |model| model.unscoped.first }
+      end
 
       # Now, and not when it is asked for: a deploy may turn the symlink to other code in the meantime.
       def place_of(path)
