@@ -4,7 +4,10 @@
 //! in turn:
 //!
 //! - *bare*: a loop of `reserve` and `delete` over a socket, in Rust, that runs nothing
+//! - *piped*: the same with each `delete` and the next `reserve` in one write, as the worker does
 //! - *eval*: Ruby that evaluates a line and answers, a line at a time over pipes
+//! - *floor*: what a worker could do that did nothing but these two in turn, *piped* and *eval*; it
+//!   has no second job at hand while the first one runs, so none can be faster
 //! - *worker*: `ayl_worker` with its executor, which does both and decides
 
 use std::error::Error;
@@ -31,16 +34,26 @@ fn main() -> Outcome<()> {
     fs::create_dir(folder.path().join("config"))?;
     fs::write(folder.path().join("config/environment.rb"), "")?;
     let server = Server::start(folder.path())?;
-    let (mut bare, mut eval, mut worker) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut bare, mut piped, mut eval, mut worker) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         bare.push(server.bare(jobs)?);
+        piped.push(server.piped(jobs)?);
         eval.push(evaluate(jobs)?);
         worker.push(server.worker(folder.path(), jobs)?);
     }
-    let (bare, eval, worker) = (median(&mut bare), median(&mut eval), median(&mut worker));
+    let (bare, piped) = (median(&mut bare), median(&mut piped));
+    let (eval, worker) = (median(&mut eval), median(&mut worker));
+    let floor = 1.0 / (1.0 / piped + 1.0 / eval);
     println!("bare    {bare:>8.0}/s");
+    println!("piped   {piped:>8.0}/s");
     println!("eval    {eval:>8.0}/s");
-    println!("worker  {worker:>8.0}/s   {:.2} of bare, {:.2} of eval", worker / bare, worker / eval);
+    println!("floor   {floor:>8.0}/s   {:.2} of eval", floor / eval);
+    println!(
+        "worker  {worker:>8.0}/s   {:.2} of bare, {:.2} of eval, {:.2} of floor",
+        worker / bare,
+        worker / eval,
+        worker / floor
+    );
     Ok(())
 }
 
@@ -122,6 +135,27 @@ impl Server {
             connection.ask(&format!("delete {id}"))?;
         }
         Ok(f64::from(jobs) / start.elapsed().as_secs_f64())
+    }
+
+    /// Jobs a second of a loop that deletes and reserves in one breath.
+    fn piped(&self, jobs: u32) -> Outcome<f64> {
+        let mut connection = self.filled(jobs)?;
+        let mut body = vec![0; BODY.len() + 2];
+        let mut reserved = connection.ask("reserve")?;
+        let start = Instant::now();
+        for _ in 1..jobs {
+            connection.0.read_exact(&mut body)?;
+            let id = reserved.split(' ').nth(1).ok_or("no job")?;
+            connection.ask(&format!("delete {id}\r\nreserve"))?;
+            reserved.clear();
+            connection.0.read_line(&mut reserved)?;
+            reserved.truncate(reserved.trim_end().len());
+        }
+        let rate = f64::from(jobs - 1) / start.elapsed().as_secs_f64();
+        connection.0.read_exact(&mut body)?;
+        let id = reserved.split(' ').nth(1).ok_or("no job")?;
+        connection.ask(&format!("delete {id}"))?;
+        Ok(rate)
     }
 
     /// Jobs a second of the worker, boot and end left out.
