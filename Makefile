@@ -60,6 +60,6 @@ same: ## builds the packages again elsewhere, and compares the bytes
 bench: deps ## figures beside their floors; nothing here fails a build
 	$(CARGO) bench
 	$(CARGO) test --test kills -- --nocapture fifty_kills
-	ruby ruby/test/run.rb rails -n '/eight_forked|100_ms/'
+	ruby ruby/test/run.rb rails -n'/eight_forked|100_ms/'
 
 .PHONY: help deps build install demo test lint deny chaos fuzz lab lab-rpm lab-deb vm rpm deb same bench
