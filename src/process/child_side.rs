@@ -6,8 +6,8 @@
 //! would tell the supervisor's other threads to follow.
 //!
 //! ```text
-//!   session ─ dispositions ─ cgroup ─ stdio ─ descriptors ─ limits ─ umask ─ nice ─ oom
-//!        ─ groups ─ gid ─ uid ─ parent's death ─ directory ─ signal mask ─ exec
+//!   own descriptors ─ session ─ dispositions ─ cgroup ─ stdio ─ descriptors closed ─ limits
+//!        ─ umask ─ nice ─ oom ─ groups ─ gid ─ uid ─ parent's death ─ directory ─ signal mask ─ exec
 //! ```
 //!
 //! The order matters: limits and niceness want root; the change of user clears the
@@ -126,6 +126,9 @@ unsafe fn steps(prepared: &Prepared, status: &mut i32, errno: *const i32) -> Fai
     // SAFETY: each is a system call that reads only what `prepared` keeps alive, or
     // local values; `errno` is this thread's.
     unsafe {
+        if let Some(highest) = fds.shared_above {
+            check!(Step::Stdio, 0, own_descriptors(highest));
+        }
         check!(Step::Session, 0, libc::syscall(libc::SYS_setsid));
         default_dispositions();
         if let Some(cgroup) = fds.cgroup {
@@ -219,6 +222,19 @@ unsafe fn default_dispositions() {
                 let old = std::ptr::null_mut::<KernelSigaction>();
                 libc::syscall(libc::SYS_rt_sigaction, signal, new, old, size_of::<u64>());
             }
+        }
+    }
+}
+
+/// From here on nothing that is done to descriptors is done to the supervisor's.
+unsafe fn own_descriptors(highest: i32) -> i64 {
+    // SAFETY: no memory is involved.
+    unsafe {
+        let unshare = libc::CLOSE_RANGE_UNSHARE;
+        match libc::syscall(libc::SYS_close_range, highest + 1, u32::MAX, unshare) {
+            // A filter of system calls: a copy of all.
+            result if result < 0 => libc::syscall(libc::SYS_unshare, libc::CLONE_FILES),
+            result => result,
         }
     }
 }

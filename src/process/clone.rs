@@ -11,7 +11,7 @@
 //! child that shares its memory waits for it, and it must not be made to wait by a file
 //! system that hangs: so it is taken only where the kernel has directory and program at
 //! hand (`quick`), and watched (`watchdog`) when the child changes its user, who could
-//! stop it on its way.
+//! stop it on its way. Its descriptors are shared, too, until it has copied the few it needs (`slots`).
 //!
 //! Sharing memory without standing still (`CLONE_VM` alone) is not sound: until its exec
 //! the child counts as a part of us. The killer of a control group that has run out of memory
@@ -29,6 +29,7 @@ use super::error::SystemError;
 use super::own;
 use super::prepare::Prepared;
 use super::quick::is_quick;
+use super::slots::with_low;
 use super::stack::stack;
 use super::watchdog::Watch;
 
@@ -100,11 +101,24 @@ fn arguments(pidfd: *mut i32, cgroup: Option<&Cgroup>) -> libc::clone_args {
 }
 
 /// Shares memory and waits. `None`: that way is not open now.
-fn clone_quick(prepared: &Prepared, cgroup: Option<&Cgroup>) -> Option<Result<(i32, OwnedFd), CloneError>> {
+fn clone_quick(
+    prepared: &mut Prepared,
+    cgroup: Option<&Cgroup>,
+) -> Option<Result<(i32, OwnedFd), CloneError>> {
+    let fds = prepared.fds;
+    let made = with_low(fds, |low| {
+        prepared.fds = low;
+        clone_sharing(prepared, cgroup)
+    });
+    prepared.fds = fds;
+    made?
+}
+
+fn clone_sharing(prepared: &Prepared, cgroup: Option<&Cgroup>) -> Option<Result<(i32, OwnedFd), CloneError>> {
     let (lowest, size) = stack().ok()?;
     let share = |pidfd: *mut i32| {
         let mut args = arguments(pidfd, cgroup);
-        args.flags |= flag(libc::CLONE_VM | libc::CLONE_VFORK);
+        args.flags |= flag(libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES);
         args.stack = lowest;
         args.stack_size = size;
         // SAFETY: the stack is this thread's, which stands still until the child has no
@@ -298,7 +312,7 @@ mod tests {
     use super::*;
 
     /// Runs `true` by a way of making processes.
-    fn runs(way: impl FnOnce(&Prepared) -> Result<(i32, OwnedFd), CloneError>) {
+    fn runs(way: impl FnOnce(&mut Prepared) -> Result<(i32, OwnedFd), CloneError>) {
         let command = Command {
             argv: vec!["true".into()],
             env: vec![("PATH".into(), "/usr/bin:/bin".into())],
@@ -313,10 +327,10 @@ mod tests {
         let null = File::options().write(true).open("/dev/null").unwrap();
         let output = Output { stdout: null.as_fd(), stderr: null.as_fd() };
         let (status, childs) = pipe().unwrap();
-        let prepared = Prepared::new(&command, output, childs.as_fd()).unwrap();
+        let mut prepared = Prepared::new(&command, output, childs.as_fd()).unwrap();
         let made = {
             let _blocked = Blocked::new();
-            way(&prepared)
+            way(&mut prepared)
         };
         drop(childs);
         let (pid, pidfd) = made.unwrap();
@@ -329,7 +343,7 @@ mod tests {
     #[test]
     fn every_way_leads_to_the_program() {
         runs(|prepared| clone_patient(prepared, None));
-        runs(clone_older);
+        runs(|prepared| clone_older(prepared));
         if HAS_QUICK_WAY {
             runs(|prepared| clone_quick(prepared, None).unwrap());
         }

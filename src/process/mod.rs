@@ -31,6 +31,7 @@ mod prepare;
 mod quick;
 pub mod ready_set;
 mod signal;
+mod slots;
 mod sockets;
 mod spawn;
 mod stack;

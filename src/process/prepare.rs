@@ -52,6 +52,9 @@ pub(super) struct Fds {
     pub(super) cgroup: Option<RawFd>,
     /// The highest descriptor that is open, where they cannot be closed by the range.
     pub(super) highest: RawFd,
+    /// The child shares the supervisor's descriptors until it has a copy of its own, of those
+    /// up to this number. `None`: it has one from the start.
+    pub(super) shared_above: Option<RawFd>,
 }
 
 /// `NAME=` with room for the number that only the child knows; `envp` points to it, too.
@@ -175,6 +178,7 @@ impl Prepared {
                 status: status.as_raw_fd(),
                 cgroup: None,
                 highest: own::highest_descriptor(),
+                shared_above: None,
             },
         })
     }
