@@ -181,6 +181,8 @@ pub enum Effect {
     AskToStop,
     /// Send `stop_signal` to what the main process left behind.
     AskSurvivors,
+    /// Send `stop_signal` to what of it has not had it yet.
+    AskRest,
     /// Send SIGKILL to everything.
     Kill,
     /// Find out when it is ready.

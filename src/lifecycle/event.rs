@@ -78,6 +78,8 @@ pub enum ProcessEvent {
         /// Whether others of its group are still there.
         survivors: bool,
     },
+    /// After `Exited`: others of it have come to light, who were not asked to go.
+    Found,
     /// Nothing of its group is left, and it is reaped.
     Gone,
     /// The readiness check asked for succeeded.

@@ -19,6 +19,11 @@ impl Life {
                 self.gone(rules, now);
             }
             ProcessEvent::Exited { exit, survivors } => self.exited(exit, survivors, rules, now, out),
+            ProcessEvent::Found => match &self.actual {
+                Actual::Leaving(_, Leave { ladder: Ladder::Asked { .. }, .. }) => out.push(Effect::AskRest),
+                Actual::Leaving(_, Leave { ladder: Ladder::Killed { .. }, .. }) => out.push(Effect::Kill),
+                _ => {}
+            },
             ProcessEvent::Gone => {
                 self.leave(Desired::Up, Cause::Own(Fault::Exit), Ladder::Held, now);
                 self.gone(rules, now);
@@ -62,7 +67,8 @@ impl Life {
         self.leave(Desired::Up, Cause::Own(Fault::Exit), Ladder::Held, now);
         let Actual::Leaving(_, Leave { ladder, exit: None, cause, .. }) = &mut self.actual else { return };
         // What the main process leaves behind has to go before the next can come. It has been
-        // asked already if the whole group was; one that stops by itself was asked nothing.
+        // asked already if the whole group was, but for those that only now are seen to belong to it;
+        // one that stops by itself was asked nothing.
         let asked = match ladder {
             Ladder::Held => false,
             Ladder::Asked { .. } => rules.policy.kill == Kill::Group && *cause != Cause::Own(Fault::Exit),
@@ -71,7 +77,7 @@ impl Life {
         match (survivors, *ladder) {
             (_, Ladder::Killed { .. }) => {}
             (false, _) => *ladder = Ladder::Reaping { since: now },
-            (true, _) if asked => {}
+            (true, _) if asked => out.push(Effect::AskRest),
             (true, _) if rules.policy.stop_timeout.is_zero() => self.kill(now, out),
             (true, _) => {
                 *ladder = Ladder::Asked { since: now, extended: None };

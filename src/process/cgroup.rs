@@ -14,7 +14,7 @@
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,10 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::Mode;
 
+use super::child::{open_pidfd, send_signal};
 use super::error::SystemError;
 use super::own;
+use super::signal::Signal;
 
 /// The group the supervisor itself moves to.
 const OWN: &str = "supervisor";
@@ -160,7 +162,7 @@ impl Cgroup {
     }
 
     fn kill_each(&self) -> io::Result<()> {
-        for pid in self.read("cgroup.procs")?.lines().filter_map(|line| line.parse().ok()) {
+        for pid in self.pids()? {
             let pid = nix::unistd::Pid::from_raw(pid);
             match nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL) {
                 Ok(()) | Err(nix::Error::ESRCH) => {}
@@ -168,6 +170,24 @@ impl Cgroup {
             }
         }
         Ok(())
+    }
+
+    /// Sends a signal to those of its processes that are `wanted`, by number.
+    pub(super) fn signal(&self, signal: Signal, mut wanted: impl FnMut(i32) -> bool) -> io::Result<()> {
+        let held = self.pids()?.into_iter().filter_map(|pid| Some((pid, open_pidfd(pid).ok()?)));
+        let held: Vec<_> = held.collect();
+        // Who is still here is the one that the descriptor means: its number was not another's meanwhile.
+        let here = self.pids()?;
+        for (pid, pidfd) in held {
+            if here.contains(&pid) && wanted(pid) {
+                send_signal(pidfd.as_raw_fd(), signal)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn pids(&self) -> io::Result<Vec<i32>> {
+        Ok(self.read("cgroup.procs")?.lines().filter_map(|line| line.parse().ok()).collect())
     }
 
     /// Whether a process runs in it; a zombie does not, from a moment after it has ended.

@@ -74,12 +74,7 @@ impl Child {
 
     /// A child that an earlier program of this same process has started.
     pub fn adopt(pid: i32) -> io::Result<Self> {
-        // SAFETY: no memory is involved.
-        let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-        let fd = i32::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?;
-        // SAFETY: the kernel has just opened it for us, close-on-exec.
-        let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let child = Self { pid, pidfd, starting: None };
+        let child = Self { pid, pidfd: open_pidfd(pid)?, starting: None };
         // Fails if it is no child of ours.
         child.exit()?;
         Ok(child)
@@ -134,6 +129,15 @@ impl Child {
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
         send_signal(self.pidfd.as_raw_fd(), signal)
     }
+}
+
+/// A descriptor for the process that has this number now.
+pub(super) fn open_pidfd(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is involved.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    let fd = i32::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?;
+    // SAFETY: the kernel has just opened it for us, close-on-exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Sends the process behind a pidfd a signal. That it has ended is no error.

@@ -21,6 +21,7 @@
 //! Signals go to the group by number. That is safe while the leader has not been
 //! reaped: its number is also the group's, and a zombie's is not given away.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use nix::errno::Errno;
@@ -28,7 +29,7 @@ use nix::errno::Errno;
 use super::cgroup::Cgroup;
 use super::child::Child;
 use super::signal::Signal;
-use super::strangers::{Stranger, Strangers};
+use super::strangers::{Stranger, Strangers, any_in_group};
 
 /// All processes of one instance.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,37 @@ impl<'a> Group<'a> {
         signal_group(self.leader.pid(), signal)
     }
 
+    /// Sends a signal to what has left the leader's process group, as far as it can be seen: all of a
+    /// control group, or those of `strangers` that belong here, with their process groups.
+    /// `told` remembers who had it already, by number.
+    pub fn signal_strays(
+        &self,
+        strangers: &Strangers,
+        signal: Signal,
+        told: &mut BTreeSet<i32>,
+    ) -> io::Result<()> {
+        if let Some(cgroup) = self.cgroup {
+            return cgroup.signal(signal, |pid| group_of(pid) != Some(self.leader.pid()) && told.insert(pid));
+        }
+        // Its group has something of it in it that is not reaped: the number is not another's.
+        for group in self.untold(strangers, told).collect::<BTreeSet<_>>() {
+            signal_group(group, signal)?;
+            told.insert(group);
+        }
+        Ok(())
+    }
+
+    /// Whether some of `strangers` belong here who are not among `told`.
+    pub fn has_untold(&self, strangers: &Strangers, told: &BTreeSet<i32>) -> bool {
+        self.untold(strangers, told).next().is_some()
+    }
+
+    /// The process groups of strays.
+    fn untold<'s>(&self, strangers: &'s Strangers, told: &BTreeSet<i32>) -> impl Iterator<Item = i32> {
+        let owned = strangers.iter().filter(|stranger| self.owns(stranger)).map(|stranger| stranger.group);
+        owned.filter(|group| *group != self.leader.pid() && !told.contains(group))
+    }
+
     /// Ends all of it: the whole control group, or the process group and those of
     /// `strangers` that belong here. What was just being started may be left: look
     /// again until it [is empty](Self::is_empty).
@@ -64,24 +96,29 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    /// Whether nothing of it runs any more. To be asked only once the leader has been seen
-    /// to have ended, with `strangers` looked up after that: what it leaves behind comes to
-    /// us when it ends, and an older look has missed it.
-    pub fn is_empty(&self, strangers: &Strangers) -> io::Result<bool> {
-        if let Some(cgroup) = self.cgroup
-            && cgroup.is_populated()?
-        {
+    /// Whether nothing of it runs any more. `strangers` looks them up, if that is needed, which takes the
+    /// longer the more children there are; a look older than the leader's end does not do:
+    /// what it leaves behind comes to us when it ends.
+    pub fn is_empty<'s>(&self, strangers: impl FnOnce() -> &'s Strangers) -> io::Result<bool> {
+        if self.leader.exit()?.is_none() {
             return Ok(false);
         }
-        Ok(self.leader.exit()?.is_some()
-            && strangers.is_settled()
-            && !strangers.iter().any(|stranger| self.owns(stranger)))
+        if let Some(cgroup) = self.cgroup {
+            // The kernel keeps count of those; a helper may have been put elsewhere by root.
+            return Ok(!cgroup.is_populated()? && !any_in_group(self.leader.pid())?);
+        }
+        let strangers = strangers();
+        Ok(strangers.is_settled() && !strangers.iter().any(|stranger| self.owns(stranger)))
     }
 
     fn owns(&self, stranger: &Stranger) -> bool {
         let pid = self.leader.pid();
         stranger.group == pid || stranger.session == pid || stranger.instance() == Some(self.instance)
     }
+}
+
+fn group_of(pid: i32) -> Option<i32> {
+    nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid))).ok().map(nix::unistd::Pid::as_raw)
 }
 
 pub(super) fn signal_group(group: i32, signal: Signal) -> io::Result<()> {

@@ -5,8 +5,8 @@
 //! would take the exits of those that others here wait for.
 
 use std::cell::OnceCell;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -50,6 +50,9 @@ impl Stranger {
 
 /// As often is looked again because something had ended meanwhile.
 const LOOKS: usize = 64;
+
+/// Bytes that the list of some thousand children fits in.
+const ROOM: usize = 32 * 1024;
 
 /// The strangers there are at one moment.
 #[derive(Debug, Default)]
@@ -119,6 +122,20 @@ pub fn reap_strangers(is_known: impl Fn(i32) -> bool) -> io::Result<()> {
     }
 }
 
+/// Whether a child of ours runs in this process group. Those that have ended do not count.
+pub(super) fn any_in_group(group: i32) -> io::Result<bool> {
+    // Asked for what has stopped, the kernel says whether there is anything to wait for, and zombies are not.
+    let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    loop {
+        match waitid(Id::PGid(Pid::from_raw(group)), flags) {
+            Ok(_) => return Ok(true),
+            Err(Errno::ECHILD) => return Ok(false),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
 /// Takes the exit of a child; false: it has not ended.
 fn reap(pid: i32) -> io::Result<bool> {
     match waitid(Id::Pid(Pid::from_raw(pid)), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
@@ -134,7 +151,9 @@ fn reap(pid: i32) -> io::Result<bool> {
 /// main thread, as long as it lives; those started on another thread are not listed.
 fn children() -> io::Result<Vec<i32>> {
     let pid = own::pid();
-    let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    // In large pieces: the kernel looks for its place in the list at each.
+    let mut text = String::with_capacity(ROOM);
+    File::open(format!("/proc/{pid}/task/{pid}/children"))?.read_to_string(&mut text)?;
     Ok(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
 }
 

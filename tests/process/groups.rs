@@ -28,6 +28,11 @@ fn strangers() -> Strangers {
     Strangers::look(|_| false).unwrap()
 }
 
+fn is_empty(group: &Group<'_>) -> bool {
+    let looked = std::cell::OnceCell::new();
+    group.is_empty(|| looked.get_or_init(strangers)).unwrap()
+}
+
 /// Kills until nothing is left, as a supervisor does.
 fn kill_all(child: &Child, group: &Group<'_>) {
     until("the group is empty", || {
@@ -35,7 +40,7 @@ fn kill_all(child: &Child, group: &Group<'_>) {
         let ended = child.exit().unwrap().is_some();
         let strangers = strangers();
         group.kill(&strangers).unwrap();
-        (ended && group.is_empty(&strangers).unwrap()).then_some(())
+        (ended && group.is_empty(|| &strangers).unwrap()).then_some(())
     });
 }
 
@@ -51,7 +56,7 @@ fn a_signal_reaches_the_whole_process_group() {
     let group = Group::new(&child, "t/signal/1", None);
     group.signal(Signal::TERM).unwrap();
     until("the leader ends", || child.exit().unwrap());
-    until("it is empty", || group.is_empty(&strangers()).unwrap().then_some(()));
+    until("it is empty", || is_empty(&group).then_some(()));
     is_gone(&child, output);
 }
 
@@ -104,7 +109,7 @@ fn a_helper_that_outlives_its_leader_keeps_the_group_from_being_empty() {
     let exit = until("the leader ends", || child.exit().unwrap());
     assert_eq!(exit, Exit::Code(3));
     let group = Group::new(&child, "t/orphan/1", None);
-    assert!(!group.is_empty(&strangers()).unwrap());
+    assert!(!is_empty(&group));
     kill_all(&child, &group);
     is_gone(&child, output);
 }
@@ -118,9 +123,9 @@ fn who_left_the_session_by_a_double_fork_is_found_by_the_cookie() {
     );
     until("the leader ends", || child.exit().unwrap());
     let group = Group::new(&child, "t/escaped/1", None);
-    assert!(!group.is_empty(&strangers()).unwrap());
+    assert!(!is_empty(&group));
     let other = Group::new(&child, "t/escaped/2", None);
-    assert!(other.is_empty(&strangers()).unwrap(), "it is not another instance's");
+    assert!(is_empty(&other), "it is not another instance's");
     kill_all(&child, &group);
     is_gone(&child, output);
 }
@@ -186,7 +191,7 @@ fn a_control_group_holds_all_of_an_instance() {
     });
     let group = Group::new(&child, "t/held/1", Some(&cgroup));
     until("the leader ends", || child.exit().unwrap());
-    assert!(!group.is_empty(&strangers()).unwrap());
+    assert!(!is_empty(&group));
     assert!(cgroup.remove().is_err());
     kill_all(&child, &group);
     is_gone(&child, output);

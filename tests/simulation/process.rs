@@ -6,6 +6,7 @@ use std::time::Duration;
 use abaqis_daemons::lifecycle::{Exit, Notice, Phase, ProcessEvent, Run, Watchdog};
 use abaqis_daemons::names::{ApplicationName, InstanceId, Version};
 use abaqis_daemons::plan::InstanceSpec;
+use abaqis_daemons::supervisor::core::Reach;
 
 use crate::random::Random;
 
@@ -107,16 +108,16 @@ impl Process {
     }
 
     /// It gets a signal.
-    pub(crate) fn signal(&mut self, whole_group: bool, random: &mut Random) -> News {
+    pub(crate) fn signal(&mut self, reach: Reach, random: &mut Random) -> News {
         let mut news = News::new();
         if self.deaf {
             return news;
         }
-        if self.main {
+        if self.main && reach != Reach::Rest {
             let exit = if random.percent(50) { Exit::Code(0) } else { Exit::Signal(15) };
             news.push((random.millis(200), Happening::Ends(exit)));
         }
-        if whole_group && self.others {
+        if reach != Reach::Main && self.others {
             news.push((random.millis(200), Happening::OthersEnd));
         }
         news

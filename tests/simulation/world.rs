@@ -350,9 +350,9 @@ impl World {
                     self.processes.insert(run, process);
                 }
             }
-            Action::Signal { run, whole_group, .. } => {
+            Action::Signal { run, reach, .. } => {
                 if let Some(process) = self.processes.get_mut(&run) {
-                    let news = process.signal(whole_group, &mut self.random);
+                    let news = process.signal(reach, &mut self.random);
                     self.expect(run, news);
                 }
             }

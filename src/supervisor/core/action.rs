@@ -35,8 +35,8 @@ pub enum Action {
         run: Run,
         /// The signal's number.
         signal: i32,
-        /// To its whole process group, or to its main process alone.
-        whole_group: bool,
+        /// How much of it.
+        reach: Reach,
     },
     /// SIGKILL everything that belongs to it: group, cgroup, strays. Asked for again while some
     /// of it is still there.
@@ -93,6 +93,17 @@ pub struct ReleaseNews {
     pub application: ApplicationName,
     /// What.
     pub news: News,
+}
+
+/// How much of a process a signal is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Its main process alone.
+    Main,
+    /// Everything that belongs to it: group, cgroup, strays.
+    All,
+    /// What has not had it yet: strays that came to light since.
+    Rest,
 }
 
 /// An instance went from one state to another.

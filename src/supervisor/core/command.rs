@@ -4,7 +4,7 @@ use super::RequestId;
 use super::requests::{Ask, Want};
 use super::roll::{Fate, Why};
 use super::slab::Slot;
-use super::{Action, Answer, Command, Context, Core, Failure, Refusal, Verb};
+use super::{Action, Answer, Command, Context, Core, Failure, Reach, Refusal, Verb};
 use crate::lifecycle::{Cause, Desired, Life, Run};
 use crate::names::InstanceId;
 
@@ -123,7 +123,7 @@ impl Core {
         for &slot in slots {
             let instance = &self.fleet.instances[slot];
             match (instance.life.run(), instance.life.pid()) {
-                (Some(run), Some(_)) => cx.out.push(Action::Signal { run, signal, whole_group: false }),
+                (Some(run), Some(_)) => cx.out.push(Action::Signal { run, signal, reach: Reach::Main }),
                 _ => failures.push(Failure {
                     instance: instance.spec.id.clone(),
                     reason: format!("has no process, it is {}", instance.life.state()),

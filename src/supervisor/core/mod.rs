@@ -48,7 +48,7 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 pub use crate::lifecycle::{Cause, Desired, Effect, Life, ProcessEvent, Run, Time};
-pub use action::{Action, Answer, Failure, Refusal, ReleaseNews, StateChange};
+pub use action::{Action, Answer, Failure, Reach, Refusal, ReleaseNews, StateChange};
 use deployments::Deployments;
 pub use deployments::WatchedTube;
 pub use event::{Command, Event, RequestId, Verb};

@@ -1,8 +1,17 @@
 //! One step of one instance, and what follows from it for others.
 
 use super::slab::{GroupSlot, Slot};
-use super::{Action, Context, Core, StateChange};
+use super::{Action, Context, Core, Reach, StateChange};
+use crate::config::Kill;
 use crate::lifecycle::{Effect, Life, Rules, Run, State, Time};
+
+/// To whom the word to stop goes.
+fn reach(kill: Kill) -> Reach {
+    match kill {
+        Kill::Group => Reach::All,
+        Kill::Process => Reach::Main,
+    }
+}
 
 impl Core {
     /// Lets something happen to one instance, and keeps everything that is counted and filed by
@@ -21,11 +30,11 @@ impl Core {
         for effect in self.effects.drain(..) {
             // What has no process any more needs nothing.
             let Some(run) = run else { continue };
-            let whole_group = rules.policy.kill == crate::config::Kill::Group;
             let signal = rules.policy.stop_signal.number();
             cx.out.push(match effect {
-                Effect::AskToStop => Action::Signal { run, signal, whole_group },
-                Effect::AskSurvivors => Action::Signal { run, signal, whole_group: true },
+                Effect::AskToStop => Action::Signal { run, signal, reach: reach(rules.policy.kill) },
+                Effect::AskSurvivors => Action::Signal { run, signal, reach: Reach::All },
+                Effect::AskRest => Action::Signal { run, signal, reach: Reach::Rest },
                 Effect::Kill => Action::Kill { run },
                 Effect::CheckReadiness => Action::CheckReadiness { run, spec: running.clone() },
             });

@@ -1,13 +1,14 @@
 //! Hears what the processes say of themselves: the `sd_notify` protocol, receiver's side.
 //!
-//! Each process has a socket of its own, so that nobody has to guess who is spoken of; and
+//! Each instance has a socket of its own, so that nobody has to guess who is spoken of; and
 //! the kernel says who spoke: a helper in its session may speak for it, another instance,
-//! even of the same user, may not.
+//! even of the same user, may not. The socket outlives its processes: to remove one and make the
+//! next is among the dearest parts of a restart, on a disk the dearest.
 
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,10 +22,13 @@ const MAX_MESSAGE: usize = 4096;
 /// As many messages are read of one socket before the others have their turn.
 const TURN: usize = 16;
 
+/// As many messages may be left by a process that has ended.
+const LEFT: usize = 1024;
+
 /// The longest text that is kept of what a process says of itself, in bytes.
 const MAX_TEXT: usize = 256;
 
-/// The socket of one process, removed when this is dropped.
+/// The socket of one instance, removed when this is dropped.
 #[derive(Debug)]
 pub(super) struct NotifySocket {
     socket: UnixDatagram,
@@ -38,8 +42,18 @@ impl NotifySocket {
         let bound = Self { socket, path };
         peer::ask_for_senders(&bound.socket)?;
         fs::set_permissions(&bound.path, fs::Permissions::from_mode(0o600))?;
-        chown(&bound.path, Some(uid), None)?;
+        if bound.path.symlink_metadata()?.uid() != uid {
+            chown(&bound.path, Some(uid), None)?;
+        }
         Ok(bound)
+    }
+
+    /// Makes it ready for the next process, of this user: what the one before has said is
+    /// gone. False: it needs another.
+    pub(super) fn is_fit_for(&self, uid: u32) -> bool {
+        let ours = |found: fs::Metadata| found.file_type().is_socket() && found.uid() == uid;
+        let drained = (0..LEFT).any(|_| self.socket.recv(&mut [0]).is_err());
+        drained && self.path.symlink_metadata().is_ok_and(ours)
     }
 
     /// Where it is: the process's `NOTIFY_SOCKET`.
@@ -176,6 +190,22 @@ mod tests {
         let path = socket.path().to_owned();
         drop(socket);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_the_last_process_said_is_not_heard_of_the_next() {
+        let dir = TempDir::new().unwrap();
+        let uid = dir.path().metadata().unwrap().uid();
+        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        let process = UnixDatagram::unbound().unwrap();
+        process.send_to(b"READY=1", socket.path()).unwrap();
+        assert!(!socket.is_fit_for(uid + 1), "it belongs to another user");
+        assert!(socket.is_fit_for(uid));
+        assert_eq!(socket.hear(own_pid()), []);
+        process.send_to(b"WATCHDOG=1", socket.path()).unwrap();
+        assert_eq!(socket.hear(own_pid()).len(), 1);
+        fs::remove_file(socket.path()).unwrap();
+        assert!(!socket.is_fit_for(uid), "nobody could find it");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //!     lock           held by the running supervisor, with its pid in it
 //!     control.sock   what `abaqis-daemons status` and the others talk to
-//!     notify/        a socket for each process that is running
+//!     notify/        a socket for each instance, named by its first process
 //!     preload/       a folder for each preloader, with the socket that it forks executors on
 //!     state/         what schedulers remember, where systemd gives no StateDirectory
 //!     words          what operators have stopped, and what of it they have started again
@@ -107,7 +107,7 @@ impl RuntimeDirectory {
         &self.path
     }
 
-    /// The notify socket of the process with this number.
+    /// The notify socket of the instance whose first process has this number.
     pub(super) fn notify_socket(&self, run: u64) -> PathBuf {
         self.path.join("notify").join(run.to_string())
     }

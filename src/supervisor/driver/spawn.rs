@@ -207,8 +207,11 @@ impl Driver {
         let mut command = self.spawner.command(spec, None)?;
         let destination = self.spawner.destination(spec).map_err(unknown)?;
         let uid = command.identity.as_ref().map_or(self.uid, |identity| identity.uid);
-        let notify = NotifySocket::bind(self.runtime.notify_socket(run.0), uid)
-            .map_err(|error| format!("cannot make its notify socket: {error}"))?;
+        let notify = match self.table.socket(&spec.id, uid) {
+            Some(notify) => notify,
+            None => NotifySocket::bind(self.runtime.notify_socket(run.0), uid)
+                .map_err(|error| format!("cannot make its notify socket: {error}"))?,
+        };
         command.env.push(("NOTIFY_SOCKET".into(), notify.path().into()));
         let told = super::ayl::variables(spec, (&self.runtime.preload(), &self.runtime.state()), uid)
             .map_err(|error| format!("cannot make the folder of its socket: {error}"))?;

@@ -8,6 +8,7 @@
 //!     its cgroup    urgent: it has become empty                ─► Gone
 //! ```
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::names::InstanceId;
 use crate::plan::InstanceSpec;
 use crate::process::ready_set::ReadySet;
 use crate::process::{self, Cgroup, Child, Group, Signal, Strangers, reap_strangers};
+use crate::supervisor::core::Reach;
 
 /// One process, or what is left of it.
 pub(super) struct Process {
@@ -39,6 +41,8 @@ struct Entry {
     /// The check whether it is ready, while there is one.
     check: Option<AbortOnDropHandle<()>>,
     stage: Stage,
+    /// Those outside of its process group that had the signal to stop, by number.
+    told: BTreeSet<i32>,
 }
 
 /// How far a process is.
@@ -80,6 +84,10 @@ pub(super) struct Table {
     pids: HashSet<i32>,
     /// Those that have ended, of whose group something may be left.
     ended: BTreeSet<Run>,
+    /// The strangers, once they have been looked up in this turn of the loop.
+    strangers: OnceCell<Strangers>,
+    /// The notify sockets of instances that have no process just now, for the next one.
+    sockets: HashMap<InstanceId, NotifySocket>,
 }
 
 /// News of processes.
@@ -93,6 +101,8 @@ impl Table {
             entries: HashMap::new(),
             pids: HashSet::new(),
             ended: BTreeSet::new(),
+            strangers: OnceCell::new(),
+            sockets: HashMap::new(),
         })
     }
 
@@ -108,7 +118,7 @@ impl Table {
             added = added.and(self.set.add(notify, token(run, Source::Notify)));
         }
         self.pids.insert(child.pid());
-        self.entries.insert(run, Entry { process, check: None, stage });
+        self.entries.insert(run, Entry { process, check: None, stage, told: BTreeSet::new() });
         added
     }
 
@@ -132,6 +142,21 @@ impl Table {
     /// Waits until something is heard of some of them. Cancel safe.
     pub(super) async fn ready(&self) -> io::Result<Vec<u64>> {
         self.set.ready().await
+    }
+
+    /// What was found out in one turn of the loop is old news in the next.
+    pub(super) fn next_turn(&mut self) {
+        self.strangers.take();
+    }
+
+    /// The notify socket that an earlier process of this instance had, if it does for one of `uid`.
+    pub(super) fn socket(&mut self, instance: &InstanceId, uid: u32) -> Option<NotifySocket> {
+        self.sockets.remove(instance).filter(|socket| socket.is_fit_for(uid))
+    }
+
+    /// There will be no further process of it.
+    pub(super) fn forget(&mut self, instance: &InstanceId) {
+        self.sockets.remove(instance);
     }
 
     /// What is heard, by the tokens of [`ready`](Self::ready).
@@ -159,11 +184,10 @@ impl Table {
     /// A child has ended: perhaps a stranger, perhaps the last of an instance.
     pub(super) fn child_ended(&mut self) -> News {
         let mut news = News::new();
-        if self.ended.is_empty() {
-            if let Err(error) = reap_strangers(|pid| self.pids.contains(&pid)) {
-                tracing::warn!(%error, "cannot reap processes that have lost their parents");
-            }
-        } else {
+        if let Err(error) = reap_strangers(|pid| self.pids.contains(&pid)) {
+            tracing::warn!(%error, "cannot reap processes that have lost their parents");
+        }
+        if !self.ended.is_empty() {
             self.look_at_ended(&mut news);
         }
         news
@@ -197,15 +221,15 @@ impl Table {
     }
 
     /// Tells of those that have just ended, and of those of which nothing is left now.
-    /// The strangers are looked up once for all of them.
+    /// The strangers are looked up once for all of them, and only for those without a control group.
     fn look_at_ended(&mut self, news: &mut News) {
-        let strangers = self.strangers();
+        self.strangers.take();
         for run in self.ended.clone() {
-            self.exited(run, &strangers, news);
+            self.exited(run, news);
         }
     }
 
-    fn exited(&mut self, run: Run, strangers: &Strangers, news: &mut News) {
+    fn exited(&mut self, run: Run, news: &mut News) {
         // What it did and said before comes first.
         self.started(run, news);
         self.said(run, news);
@@ -214,6 +238,7 @@ impl Table {
             return;
         };
         let instance = entry.process.spec.id.to_string();
+        let strangers = || self.strangers.get_or_init(|| strangers(&self.pids));
         let empty = entry.process.group(&instance).is_empty(strangers).unwrap_or(true);
         if matches!(entry.stage, Stage::Starting | Stage::Running) {
             let exit = match entry.process.child.exit() {
@@ -228,9 +253,17 @@ impl Table {
                 tracing::error!(%error, instance, "cannot wait for the control group of {instance}");
             }
             entry.check = None;
-            entry.process.notify = None;
+            if let Some(notify) = entry.process.notify.take() {
+                let _ = self.set.remove(&notify);
+                self.sockets.insert(entry.process.spec.id.clone(), notify);
+            }
             entry.stage = Stage::Survived;
             news.push((run, ProcessEvent::Exited { exit, survivors: !empty }));
+        } else if !empty
+            && entry.process.cgroup.is_none()
+            && entry.process.group(&instance).has_untold(strangers(), &entry.told)
+        {
+            news.push((run, ProcessEvent::Found));
         }
         if !empty {
             return;
@@ -250,25 +283,32 @@ impl Table {
         }
     }
 
-    /// Those that lost their parents and came to us. Without `/proc` there are none to be found.
-    fn strangers(&self) -> Strangers {
-        Strangers::look(|pid| self.pids.contains(&pid)).unwrap_or_else(|error| {
-            tracing::warn!(%error, "cannot look for processes that have lost their parents");
-            Strangers::default()
-        })
+    /// Those that lost their parents and came to us, as they were in this turn.
+    fn strangers(&self) -> &Strangers {
+        self.strangers.get_or_init(|| strangers(&self.pids))
     }
 
     /// Sends a signal. A process that is gone is no error.
-    pub(super) fn signal(&self, run: Run, signal: i32, whole_group: bool) -> io::Result<()> {
-        let (Some(process), Some(signal)) = (self.get(run), Signal::from_raw(signal)) else { return Ok(()) };
-        let instance = process.spec.id.to_string();
-        if whole_group { process.group(&instance).signal(signal) } else { process.child.signal(signal) }
+    pub(super) fn signal(&mut self, run: Run, signal: i32, reach: Reach) -> io::Result<()> {
+        let (Some(entry), Some(signal)) = (self.entries.get_mut(&run), Signal::from_raw(signal)) else {
+            return Ok(());
+        };
+        if reach == Reach::Main {
+            return entry.process.child.signal(signal);
+        }
+        let instance = entry.process.spec.id.to_string();
+        let group = entry.process.group(&instance);
+        if reach == Reach::All {
+            group.signal(signal)?;
+        }
+        let strangers = self.strangers.get_or_init(|| strangers(&self.pids));
+        group.signal_strays(strangers, signal, &mut entry.told)
     }
 
     /// Kills all that belongs to a process.
     pub(super) fn kill(&self, run: Run) -> io::Result<()> {
         let Some(process) = self.get(run) else { return Ok(()) };
-        process.group(&process.spec.id.to_string()).kill(&self.strangers())
+        process.group(&process.spec.id.to_string()).kill(self.strangers())
     }
 
     /// Kills what belongs to nobody, at the very end.
@@ -287,6 +327,14 @@ impl Process {
     fn group<'a>(&'a self, instance: &'a str) -> Group<'a> {
         Group::new(&self.child, instance, self.cgroup.as_ref())
     }
+}
+
+/// Without `/proc` there are none to be found.
+fn strangers(pids: &HashSet<i32>) -> Strangers {
+    Strangers::look(|pid| pids.contains(&pid)).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot look for processes that have lost their parents");
+        Strangers::default()
+    })
 }
 
 fn outcome(exit: process::Exit) -> Exit {

@@ -138,8 +138,8 @@ impl Driver {
                 }
             }
             Action::CheckReadiness { run, spec } => self.check(run, &spec),
-            Action::Signal { run, signal, whole_group } => {
-                if let Err(error) = self.table.signal(run, signal, whole_group) {
+            Action::Signal { run, signal, reach } => {
+                if let Err(error) = self.table.signal(run, signal, reach) {
                     tracing::warn!(%error, "cannot send signal {signal}");
                 }
             }
@@ -152,6 +152,7 @@ impl Driver {
                 self.deadlines.status_changed(change.at);
                 if change.to.is_none() {
                     self.forget_logs(&change);
+                    self.table.forget(&change.instance);
                 }
                 self.publisher.change(&change, Clocks::read());
             }
@@ -240,6 +241,7 @@ impl Driver {
     }
 
     fn after_turn(&mut self) {
+        self.table.next_turn();
         self.publisher.flush();
         if !self.publisher.has_readers() {
             self.spawner.unfollow();

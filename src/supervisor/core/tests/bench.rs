@@ -12,7 +12,9 @@ use crate::lifecycle::{Exit, Notice, ProcessEvent, Run, Time};
 use crate::names::InstanceId;
 use crate::plan::{InstanceSpec, Release, Wanted};
 use crate::releases::{Figures, Look};
-use crate::supervisor::core::{Action, Answer, Command, Core, Event, RequestId, Settings, StateChange, Verb};
+use crate::supervisor::core::{
+    Action, Answer, Command, Core, Event, Reach, RequestId, Settings, StateChange, Verb,
+};
 
 /// One daemon of a configuration.
 #[derive(Clone)]
@@ -214,10 +216,11 @@ impl Bench {
                     self.runs.insert(spec.id.to_string(), run);
                     format!("spawn {}", spec.id)
                 }
-                Action::Signal { run, signal, whole_group: true } => {
+                Action::Signal { run, signal, reach: Reach::All } => {
                     format!("signal {signal} group {}", id(run))
                 }
-                Action::Signal { run, signal, whole_group: false } => format!("signal {signal} {}", id(run)),
+                Action::Signal { run, signal, reach: Reach::Main } => format!("signal {signal} {}", id(run)),
+                Action::Signal { run, reach: Reach::Rest, .. } => format!("signal rest of {}", id(run)),
                 Action::Kill { run } => format!("kill {}", id(run)),
                 Action::CheckReadiness { run, .. } => format!("check {}", id(run)),
                 Action::Finished => "finished".to_owned(),

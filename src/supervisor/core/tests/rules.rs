@@ -126,6 +126,30 @@ fn a_stop_asks_then_kills_and_ends_when_the_whole_group_is_gone() {
 }
 
 #[test]
+fn those_that_come_to_light_during_a_stop_are_asked_too_and_nobody_twice() {
+    let mut bench = Bench::up(&[daemon("a/worker")]);
+    bench.stop("a");
+    bench.hear(W, ProcessEvent::Found);
+    bench.exited(W, Exit::Code(0), true);
+    bench.hear(W, ProcessEvent::Found);
+    let rest = "signal rest of a/worker/1";
+    assert_eq!(bench.done(), ["signal 15 group a/worker/1", rest, rest, rest]);
+    bench.seconds(30);
+    bench.hear(W, ProcessEvent::Found);
+    assert_eq!(bench.done(), ["kill a/worker/1", "kill a/worker/1"]);
+    bench.gone(W);
+    assert_eq!(bench.state(W), "stopped");
+}
+
+#[test]
+fn what_is_left_of_a_process_that_alone_was_asked_is_asked_when_it_has_ended() {
+    let mut bench = Bench::up(&[daemon("a/worker").with(|policy| policy.kill = Kill::Process)]);
+    bench.stop("a");
+    bench.exited(W, Exit::Code(0), true);
+    assert_eq!(bench.done(), ["signal 15 a/worker/1", "signal 15 group a/worker/1"]);
+}
+
+#[test]
 fn what_will_not_die_is_killed_again() {
     let mut bench = Bench::up(&[daemon("a/worker").with(|policy| policy.stop_timeout = Duration::ZERO)]);
     bench.stop("a");
