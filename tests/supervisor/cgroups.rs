@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -105,6 +106,28 @@ fn nothing_of_an_instance_gets_away() {
     assert!(supervisor.instance("a/t/1")["memory"].as_u64().unwrap() > 0);
     assert!(supervisor.stop().success());
     assert_eq!(delegated.groups(), ["supervisor"]);
+}
+
+/// One that wipes its environment, leaves its session, and says in a file that it was asked to go.
+const POLITE: &str =
+    "s: {command: [sh, -c, 'setsid env -i /bin/sh polite & exec sleep infinity'], stop_timeout: 1m}";
+
+#[test]
+fn whoever_is_in_the_group_is_asked_to_stop_and_not_only_killed() {
+    let Some(delegated) = Delegated::make("polite", true) else { return };
+    let site = Site::with_daemons(POLITE);
+    let script = "trap 'echo >> told; exit' TERM; echo > up; while :; do /bin/sleep 0.05; done";
+    fs::write(site.join("polite"), script).unwrap();
+    let manager = UnixDatagram::bind(site.join("notify")).unwrap();
+    let supervisor = site.start_as(delegated.command(&site).env("NOTIFY_SOCKET", site.join("notify")));
+    drop(manager);
+    until("it is there", || site.join("up").exists().then_some(()));
+    let stop =
+        json!({"request": "operate", "verb": "stop", "selector": "a/s", "wait": true, "at_once": false});
+    let begin = Instant::now();
+    assert_eq!(last(&supervisor.ask(&stop))["reply"], "done");
+    assert!(begin.elapsed() < Duration::from_secs(50), "it was killed");
+    assert_eq!(fs::read_to_string(site.join("told")).unwrap(), "\n", "once");
 }
 
 #[test]

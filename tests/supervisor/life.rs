@@ -1,5 +1,6 @@
 //! The life of instances.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -53,6 +54,30 @@ fn a_stop_leaves_nothing_of_a_double_fork() {
     assert_eq!(last(&supervisor.ask(&stop))["reply"], "done");
     assert_eq!(processes_with("SITE", mark), Vec::<i32>::new());
     assert_eq!(supervisor.instance("a/s/1")["state"], "stopped");
+}
+
+/// One that leaves its session, and says in a file that it was asked to go; then another generation of it.
+const POLITE: &str = "s: {command: [sh, -c, 'setsid sh polite a & sleep infinity'], stop_timeout: 1m}";
+
+const SCRIPT: &str =
+    "setsid sh -c 'trap \"echo >> told-b; exit\" TERM; echo > up-b; while :; do sleep 0.05; done' &
+    trap 'echo >> told-a; exit' TERM; echo > up-a; while :; do sleep 0.05; done";
+
+#[test]
+fn who_left_the_session_is_asked_to_stop_and_not_only_killed() {
+    let site = Site::with_daemons(POLITE);
+    let app = site.path().canonicalize().unwrap();
+    fs::write(app.join("polite"), SCRIPT).unwrap();
+    let supervisor = site.start();
+    until("both are there", || (app.join("up-a").exists() && app.join("up-b").exists()).then_some(()));
+    let stop =
+        json!({"request": "operate", "verb": "stop", "selector": "a/s", "wait": true, "at_once": false});
+    let begin = Instant::now();
+    assert_eq!(last(&supervisor.ask(&stop))["reply"], "done");
+    assert!(begin.elapsed() < Duration::from_secs(50), "they were killed");
+    for told in ["told-a", "told-b"] {
+        assert_eq!(fs::read_to_string(app.join(told)).unwrap(), "\n", "{told}: once");
+    }
 }
 
 #[test]
