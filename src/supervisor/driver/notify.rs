@@ -52,7 +52,7 @@ impl NotifySocket {
     /// gone. False: it needs another.
     pub(super) fn is_fit_for(&self, uid: u32) -> bool {
         let ours = |found: fs::Metadata| found.file_type().is_socket() && found.uid() == uid;
-        let drained = (0..LEFT).any(|_| self.socket.recv(&mut [0]).is_err());
+        let drained = (0..LEFT).any(|_| peer::receive(self.socket.as_fd(), &mut [0]).is_err());
         drained && self.path.symlink_metadata().is_ok_and(ours)
     }
 
