@@ -114,7 +114,7 @@ fn a_stranger_s_end_is_seen_to() {
     supervisor.wait_for("a/s/1", "ready");
     let own = supervisor.child.id();
     until("no zombie is left", || {
-        let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
         (children.split_whitespace().count() == 1).then_some(())
     });
 }
@@ -140,7 +140,7 @@ fn one_is_ready_when_its_port_its_file_its_command_or_its_own_word_says_so() {
     for daemon in ["tcp", "file", "exec", "notify"] {
         assert_eq!(supervisor.instance(&format!("a/{daemon}/1"))["state"], "starting", "{daemon}");
     }
-    std::fs::write(site.join("up"), "").unwrap();
+    fs::write(site.join("up"), "").unwrap();
     let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
     for daemon in ["tcp", "file", "exec", "notify"] {
         supervisor.wait_for(&format!("a/{daemon}/1"), "ready");
@@ -161,6 +161,6 @@ fn one_can_speak_neither_for_another_nor_so_much_that_others_are_not_heard() {
     until("the forgery", || site.join("forged").exists().then_some(()));
     until("the flood", || (supervisor.instance("a/flood/1")["status"] == "noise").then_some(()));
     assert_eq!(supervisor.instance("a/victim/1")["state"], "starting");
-    std::fs::write(site.join("up"), "").unwrap();
+    fs::write(site.join("up"), "").unwrap();
     supervisor.wait_for("a/victim/1", "ready");
 }

@@ -179,9 +179,11 @@ impl Driver {
     }
 
     /// Nothing of an instance is left: nor of what it was called while its release was not current.
-    pub(super) fn forget_logs(&mut self, change: &StateChange) {
+    pub(super) fn forget(&mut self, change: &StateChange) {
         self.spawner.logs.forget(&change.instance.to_string());
         let other = InstanceId { release: change.spec.release.version.clone(), ..change.instance.clone() };
         self.spawner.logs.forget(&other.to_string());
+        self.table.forget(&change.instance);
+        self.table.forget(&other);
     }
 }

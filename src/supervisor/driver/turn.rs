@@ -151,8 +151,7 @@ impl Driver {
             Action::Publish(change) => {
                 self.deadlines.status_changed(change.at);
                 if change.to.is_none() {
-                    self.forget_logs(&change);
-                    self.table.forget(&change.instance);
+                    self.forget(&change);
                 }
                 self.publisher.change(&change, Clocks::read());
             }
