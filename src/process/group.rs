@@ -77,7 +77,7 @@ impl<'a> Group<'a> {
     }
 
     /// The process groups of strays.
-    fn untold<'s>(&self, strangers: &'s Strangers, told: &BTreeSet<i32>) -> impl Iterator<Item = i32> {
+    fn untold(&self, strangers: &Strangers, told: &BTreeSet<i32>) -> impl Iterator<Item = i32> {
         let owned = strangers.iter().filter(|stranger| self.owns(stranger)).map(|stranger| stranger.group);
         owned.filter(|group| *group != self.leader.pid() && !told.contains(group))
     }
