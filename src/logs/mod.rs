@@ -116,6 +116,8 @@ impl Logs {
             Destination::Journal => match self.journal.open(instance) {
                 Ok(stream) => {
                     self.complained = false;
+                    // It had none while the journal took no streams, or wrote to a file so far.
+                    self.forget(instance);
                     Ok(stream)
                 }
                 Err(error) => {

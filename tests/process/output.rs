@@ -1,11 +1,11 @@
 //! What daemons write, on its way to files and to the terminal.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::chown;
 use std::path::Path;
 
-use abaqis_daemons::logs::{Destination, FileLog, Logs};
+use abaqis_daemons::logs::{Destination, FileLog, JournalStreams, Logs};
 use abaqis_daemons::process::{Exit, Output, spawn};
 use tempfile::TempDir;
 
@@ -47,6 +47,23 @@ fn output_goes_to_a_file_over_restarts() {
     run(&mut logs, &to, "echo four");
     until("the new one is written", || (read(&path) == "four\n").then_some(()));
     logs.forget("a/b/1");
+}
+
+#[test]
+fn once_the_journal_is_back_nothing_is_kept_of_what_stood_in_for_it() {
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("stdout");
+    let mut logs = Logs::with_journal(JournalStreams::at(socket.clone()));
+    let stand_in = logs.open("a/b/1", &Destination::Journal).unwrap();
+    let _journal = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    drop(logs.open("a/b/1", &Destination::Journal).unwrap());
+    // The pipe's end is only ours now: when it goes, the reader does, and lets go of the pipe.
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", stand_in.as_raw_fd())).unwrap();
+    drop(stand_in);
+    until("the pipe is closed", || {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        (!open.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|to| to == link)).then_some(())
+    });
 }
 
 #[test]
