@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long an operator's command may take that nobody kills.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// How long the supervisor takes at most until it has read its configuration.
+const START: Duration = Duration::from_secs(10);
+
 /// How long a child that has ended may be left unseen.
 const UNSEEN: Duration = Duration::from_secs(5);
 
@@ -39,8 +42,11 @@ pub(crate) struct Host {
     stuck: Vec<UnixStream>,
     /// When the supervisor was killed, until it is back.
     killed: Option<Moment>,
-    /// What is wrong with daemons.yml is known.
+    /// daemons.yml is of no use now,
     unusable: bool,
+    /// or was so at a time when a supervisor that has just been started may have read it.
+    may_have_read: bool,
+    started: Instant,
     full: bool,
     zombies: Vec<(i32, Instant)>,
 }
@@ -80,6 +86,8 @@ impl Host {
             stuck: Vec::new(),
             killed: None,
             unusable: false,
+            may_have_read: false,
+            started: Instant::now(),
             full: false,
             zombies: Vec::new(),
         }
@@ -169,6 +177,9 @@ impl Host {
             Fault::NoProcesses(_) | Fault::FullDisk(_) | Fault::NoJournal(_) => {}
             Fault::Edit(edit) => {
                 self.unusable = matches!(edit, Edit::Invalid | Edit::Half | Edit::Empty | Edit::Removed);
+                // What is written in place is empty for a moment.
+                self.may_have_read |=
+                    (self.unusable || *edit == Edit::Same) && self.started.elapsed() < START;
                 let application = usize::try_from(self.random.below(3)).unwrap_or_default();
                 self.site.edit(*edit, application);
                 self.happens(what, Duration::ZERO, Reach::Nobody);
@@ -282,9 +293,8 @@ impl Host {
     /// Starts the supervisor again when it has ended, and sees to operators' clients.
     pub(crate) fn tend(&mut self) {
         if let Some(status) = self.site.ended() {
-            let may = self.killed.is_some()
-                || self.full
-                || (self.unusable && matches!(status.code(), Some(66 | 78)));
+            let refused = self.may_have_read && matches!(status.code(), Some(66 | 78));
+            let may = self.killed.is_some() || self.full || refused;
             if !may {
                 self.seen.push(format!("the supervisor ended by itself, with {status}"));
             }
@@ -295,6 +305,8 @@ impl Host {
             }
             let from = self.killed.take().unwrap_or_else(now);
             self.site.revive();
+            self.started = Instant::now();
+            self.may_have_read = self.unusable;
             self.faults.push(Happened {
                 from,
                 to: now(),

@@ -114,6 +114,18 @@ pub(crate) fn descriptors(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
+/// What the descriptors of a process lead to, and how many to each.
+pub(crate) fn opened(pid: i32) -> BTreeMap<String, usize> {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+        let target = fs::read_link(entry.path()).unwrap_or_default();
+        // The numbers of pipes and sockets say nothing.
+        let kind = target.to_string_lossy().split('[').next().unwrap_or_default().to_owned();
+        *kinds.entry(kind).or_default() += 1;
+    }
+    kinds
+}
+
 /// The memory that is a process's own, in KiB.
 pub(crate) fn own_memory(pid: i32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
