@@ -58,11 +58,11 @@ fn once_the_journal_is_back_nothing_is_kept_of_what_stood_in_for_it() {
     let _journal = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     drop(logs.open("a/b/1", &Destination::Journal).unwrap());
     // The pipe's end is only ours now: when it goes, the reader does, and lets go of the pipe.
-    let link = std::fs::read_link(format!("/proc/self/fd/{}", stand_in.as_raw_fd())).unwrap();
+    let link = fs::read_link(format!("/proc/self/fd/{}", stand_in.as_raw_fd())).unwrap();
     drop(stand_in);
     until("the pipe is closed", || {
-        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
-        (!open.filter_map(|fd| std::fs::read_link(fd.path()).ok()).any(|to| to == link)).then_some(())
+        let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        (!open.filter_map(|fd| fs::read_link(fd.path()).ok()).any(|to| to == link)).then_some(())
     });
 }
 
