@@ -14,7 +14,7 @@ use super::exit::{Error, Exit};
 use super::place::RuntimeDir;
 use super::say;
 use crate::config::parse_duration;
-use crate::control::client::{Answer, Client};
+use crate::control::client::{Answer, Client, ClientError};
 use crate::control::messages::{Request, Response};
 
 /// Which supervisor.
@@ -116,8 +116,12 @@ impl Supervisor {
         })
     }
 
+    pub(super) async fn connect(&self) -> Result<Client, ClientError> {
+        Client::connect(&self.runtime.path()).await
+    }
+
     async fn send(&self, request: &Request) -> Result<Answer, Error> {
-        Ok(Client::connect(&self.runtime.path()).await?.ask(request).await?)
+        Ok(self.connect().await?.ask(request).await?)
     }
 }
 
@@ -125,7 +129,7 @@ fn goes_on(work: Work) -> String {
     format!("{} goes on, `abaqis-daemons status` shows it", work.what)
 }
 
-fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 

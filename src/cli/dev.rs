@@ -134,6 +134,8 @@ async fn serve(config: PathBuf, runtime: &Path, given: Option<ServerAddress>) ->
         beanstalk: address.map(|address| vec![address]),
         hangup: Hangup::Stop,
         logs: Logs::on_terminal(),
+        image: None,
+        adopt: None,
     };
     let kept = async {
         match &mut queue {

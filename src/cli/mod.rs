@@ -35,6 +35,7 @@ mod signal;
 mod status;
 pub mod table;
 mod tube;
+mod upgrade;
 mod worker;
 
 pub use scheduler::ayl_scheduler;
@@ -97,6 +98,9 @@ enum Command {
     /// Go back to the release before the current one, until another is deployed
     #[command(after_long_help = words::ROLLBACK)]
     Rollback(deploy::Deploy),
+    /// Become the program that is installed now: same process, every daemon runs on
+    #[command(after_long_help = words::UPGRADE)]
+    Upgrade(upgrade::Upgrade),
     /// What instances wrote
     Logs(logs::Logs),
     /// Every change of state, one line each
@@ -132,6 +136,7 @@ impl Command {
             Self::Releases(command) => command.run(),
             Self::Deploy(command) => command.deploy(),
             Self::Rollback(command) => command.roll_back(),
+            Self::Upgrade(command) => command.run(),
             Self::Logs(command) => command.run(),
             Self::Events(command) => command.run(),
             Self::Tube(command) => command.run(),

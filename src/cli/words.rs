@@ -1,5 +1,12 @@
 //! What `--help` says after the options, and the manual pages as sections of their own.
 
+/// Of `upgrade`.
+pub(crate) const UPGRADE: &str = "\
+The supervisor first has the new program read its state. If that fails, or the program may not
+be trusted, nothing changes, and the command ends with 1. Otherwise the same process becomes
+the new program: daemons, their logs and the control socket go on. Commands that wait for
+something, and those that follow, end with 1; what they have begun goes on.";
+
 /// Of `abaqis-daemons`. A line without indent is a heading; below it stand a term, two blanks
 /// or more, and what it means.
 pub(crate) const SUPERVISOR: &str = "\

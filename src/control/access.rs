@@ -75,6 +75,7 @@ fn needs(request: &Request) -> (Level, &'static str) {
         Request::Deploy { .. } => (Level::Look, "deploy"),
         Request::Rollback { .. } => (Level::Everything, "rollback"),
         Request::Reload => (Level::Everything, "reload"),
+        Request::Upgrade => (Level::Everything, "upgrade"),
         Request::Signal { .. } => (Level::Everything, "signal"),
         Request::Operate(operation) => match operation.verb {
             Verb::Restart => (Level::Look, "restart"),

@@ -27,6 +27,9 @@ pub struct Hello {
     pub version: String,
     /// The supervisor's process.
     pub pid: u32,
+    /// How often it was upgraded in place.
+    #[serde(default)]
+    pub upgrades: u32,
 }
 
 impl Hello {
@@ -37,6 +40,7 @@ impl Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
+            upgrades: 0,
         }
     }
 }
@@ -55,6 +59,9 @@ pub enum Request {
     Plan,
     /// Read the configuration again and apply it; done when it is applied.
     Reload,
+    /// Become the program that is installed now. Failed when nothing changes; otherwise the
+    /// connection ends, and the next one is greeted by the new program.
+    Upgrade,
     /// Start, stop or restart instances.
     Operate(Operation),
     /// Send a signal to the main process of instances; done when it is sent.

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::access::{Access, Peer};
-use super::messages::{Request, Response};
+use super::messages::{Hello, Request, Response};
 pub use socket::{SocketError, listen};
 
 /// How long a client may take to say what it wants, and to read what it asked for.
@@ -90,11 +90,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `listener`, bound at `path` (see [`listen`]). Needs a tokio runtime.
-    pub fn start(listener: UnixListener, path: &Path, access: Access) -> std::io::Result<Self> {
+    /// Serves `listener`, bound at `path` (see [`listen`]), and greets clients with `hello`.
+    /// Needs a tokio runtime.
+    pub fn start(listener: UnixListener, path: &Path, access: Access, hello: Hello) -> std::io::Result<Self> {
         let (sender, incoming) = mpsc::channel(INCOMING);
         let accepting = tokio::net::UnixListener::from_std(listener.try_clone()?)?;
-        let task = tokio::spawn(connection::accept(accepting, access, sender));
+        let task = tokio::spawn(connection::accept(accepting, (access, hello.into()), sender));
         Ok(Self { path: path.to_owned(), listener, task, incoming })
     }
 

@@ -10,12 +10,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
+use tokio::sync::oneshot;
 
-use super::Destination;
 use super::file::Files;
 use super::lines::{Gate, Splitter};
 use super::terminal::{Prefix, Terminal, is_colored};
-use crate::process::Poller;
+use super::{Destination, HandedPipe};
+use crate::process::{Poller, hold_signals};
 
 /// As much is read of one daemon before the others have their turn, in bytes.
 const TURN: usize = 64 * 1024;
@@ -43,7 +44,11 @@ enum Order {
     Add { token: u64, source: Source },
     Reopen,
     Follow(Option<Sender<Line>>),
+    HandOver { writers: Writers, answer: oneshot::Sender<Vec<HandedPipe>> },
 }
+
+/// The other ends of pipes, by what is read from them.
+type Writers = Vec<((String, Destination), OwnedFd)>;
 
 /// The thread that reads.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ pub(super) struct Capture {
     orders: SyncSender<Order>,
     bell: PipeWriter,
     last: u64,
+    /// Whether something was added since all was let go of.
+    reads: bool,
 }
 
 impl Capture {
@@ -71,18 +78,38 @@ impl Capture {
             follower: None,
         };
         let thread = thread::Builder::new().name("logs".to_owned()).stack_size(256 * 1024);
-        thread.spawn(move || reader.run())?;
-        Ok(Self { orders, bell: ringer, last: ORDER })
+        thread.spawn(move || {
+            // They are the main thread's to hear.
+            hold_signals();
+            reader.run();
+        })?;
+        Ok(Self { orders, bell: ringer, last: ORDER, reads: false })
     }
 
     pub(super) fn add(&mut self, name: &str, to: &Destination, pipe: OwnedFd) {
+        self.add_begun(name, to, pipe, &[]);
+    }
+
+    /// The same of a pipe from which `partial` was read already, a line without its end.
+    pub(super) fn add_begun(&mut self, name: &str, to: &Destination, pipe: OwnedFd, partial: &[u8]) {
         self.last += 1;
-        let sink = match to {
-            Destination::File(_) => Sink::File(Gate::default()),
-            _ => Sink::Terminal { lines: Splitter::default(), gate: Gate::default(), since: None },
-        };
+        self.reads = true;
+        let sink = Sink::new(to, partial);
         let source = Source { pipe: pipe.into(), name: name.into(), to: to.clone(), sink };
         self.order(Order::Add { token: self.last, source });
+    }
+
+    /// Lets go of all pipes, once what was read of them is written.
+    pub(super) fn hand_over(&mut self, writers: Writers) -> oneshot::Receiver<Vec<HandedPipe>> {
+        let (answer, handed) = oneshot::channel();
+        self.order(Order::HandOver { writers, answer });
+        self.reads = false;
+        handed
+    }
+
+    /// Whether something was added since.
+    pub(super) fn reads(&self) -> bool {
+        self.reads
     }
 
     pub(super) fn reopen(&self) {
@@ -117,6 +144,19 @@ enum Sink {
         /// Since when it has held a line without an end.
         since: Option<Instant>,
     },
+}
+
+impl Sink {
+    /// One for what goes there, with the beginning of a line that was read already.
+    fn new(to: &Destination, partial: &[u8]) -> Self {
+        if let Destination::File(_) = to {
+            return Self::File(Gate::default());
+        }
+        let mut lines = Splitter::default();
+        lines.push(partial, |_| ());
+        let since = lines.is_waiting().then(Instant::now);
+        Self::Terminal { lines, gate: Gate::default(), since }
+    }
 }
 
 struct Reader {
@@ -160,6 +200,7 @@ impl Reader {
             match order {
                 Order::Add { token, source } => self.add(token, source),
                 Order::Follow(follower) => self.follower = follower,
+                Order::HandOver { writers, answer } => self.hand_over(writers, answer),
                 Order::Reopen => {
                     if let Some(files) = &self.files {
                         files.reopen();
@@ -182,6 +223,38 @@ impl Reader {
         }
         if self.poller.add(&source.pipe, token).is_ok() {
             self.sources.insert(token, source);
+        }
+    }
+
+    /// Lets go of the pipes; takes them back if nobody waits for them any more.
+    fn hand_over(&mut self, mut writers: Writers, answer: oneshot::Sender<Vec<HandedPipe>>) {
+        let mut handed = Vec::new();
+        for (token, mut source) in std::mem::take(&mut self.sources) {
+            let _ = self.poller.remove(&source.pipe);
+            let partial = match &mut source.sink {
+                Sink::File(gate) => {
+                    if let (Some(files), Some(note)) = (&self.files, gate.note()) {
+                        let _ = files.write(token, note);
+                    }
+                    Vec::new()
+                }
+                Sink::Terminal { lines, .. } => lines.take_partial(),
+            };
+            let key = (source.name.to_string(), source.to.clone());
+            let writer = writers.iter().position(|(of, _)| *of == key).map(|at| writers.swap_remove(at).1);
+            let (instance, to) = key;
+            handed.push(HandedPipe { instance, to, reader: source.pipe.into(), writer, partial });
+        }
+        // May wait for the disk: whoever asked waits no longer than it wants to.
+        if let Some(files) = self.files.take() {
+            files.finish();
+        }
+        let Err(back) = answer.send(handed) else { return };
+        for (token, pipe) in (u64::MAX / 2..).zip(back) {
+            let sink = Sink::new(&pipe.to, &pipe.partial);
+            let source =
+                Source { pipe: pipe.reader.into(), name: pipe.instance.as_str().into(), to: pipe.to, sink };
+            self.add(token, source);
         }
     }
 

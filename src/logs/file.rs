@@ -19,11 +19,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use super::FileLog;
 use super::lines::{newlines, note};
-use crate::process::{ActingAs, users};
+use crate::process::{ActingAs, hold_signals, users};
 
 /// Pieces that may wait for all files together,
 const QUEUE: usize = 256;
@@ -41,6 +41,7 @@ enum Work {
 /// The thread that writes.
 pub(super) struct Files {
     queue: SyncSender<Work>,
+    thread: JoinHandle<()>,
     waiting: HashMap<u64, Arc<AtomicUsize>>,
 }
 
@@ -48,8 +49,11 @@ impl Files {
     pub(super) fn begin() -> io::Result<Self> {
         let (queue, work) = sync_channel(QUEUE);
         let thread = thread::Builder::new().name("log-files".to_owned()).stack_size(256 * 1024);
-        thread.spawn(move || run(&work))?;
-        Ok(Self { queue, waiting: HashMap::new() })
+        let thread = thread.spawn(move || {
+            hold_signals();
+            run(&work);
+        })?;
+        Ok(Self { queue, thread, waiting: HashMap::new() })
     }
 
     pub(super) fn add(&mut self, token: u64, name: &Arc<str>, log: &FileLog) {
@@ -83,6 +87,12 @@ impl Files {
     pub(super) fn end(&mut self, token: u64) {
         self.waiting.remove(&token);
         let _ = self.queue.send(Work::End { token });
+    }
+
+    /// Waits until everything is written. May take as long as the disk does.
+    pub(super) fn finish(self) {
+        drop(self.queue);
+        let _ = self.thread.join();
     }
 
     pub(super) fn reopen(&self) {

@@ -33,6 +33,11 @@ impl Splitter {
         }
     }
 
+    /// Takes what has no end yet.
+    pub(super) fn take_partial(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.partial)
+    }
+
     /// Whether there is something without an end.
     pub(super) fn is_waiting(&self) -> bool {
         !self.partial.is_empty()

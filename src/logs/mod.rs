@@ -30,6 +30,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
 use crate::process::output_pipe;
 use capture::Capture;
 
@@ -41,7 +44,8 @@ pub use journal::JournalStreams;
 const FILE_PIPE: i32 = 256 * 1024;
 
 /// Where the output of a daemon is to go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Destination {
     /// A stream of its own to the journal.
     Journal,
@@ -55,7 +59,7 @@ pub enum Destination {
 }
 
 /// A file and how much of it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FileLog {
     /// Where it is: absolute, and no other daemon's.
     pub path: PathBuf,
@@ -66,6 +70,28 @@ pub struct FileLog {
     /// User and group of the daemon. They own the file if they own its folder;
     /// otherwise the group may read it.
     pub owner: Option<(u32, u32)>,
+}
+
+/// A pipe that the next program goes on reading.
+#[derive(Debug)]
+pub struct HandedPipe {
+    /// Whose output comes out of it.
+    pub instance: String,
+    /// Where that goes.
+    pub to: Destination,
+    /// Its end to read from.
+    pub reader: OwnedFd,
+    /// The other one, for further processes of the instance; `None`: there are to be none.
+    pub writer: Option<OwnedFd>,
+    /// What was read of a line that has no end yet.
+    pub partial: Vec<u8>,
+}
+
+/// Waits a moment until what was said so far is written: before another program takes over.
+pub fn settle() {
+    if let Ok(terminal) = terminal::Terminal::get() {
+        terminal.flush(std::time::Duration::from_secs(1));
+    }
 }
 
 /// Hands out what daemons write to.
@@ -134,6 +160,37 @@ impl Logs {
     pub fn forget(&mut self, instance: &str) {
         // The capturing thread lets go at the end of the pipe.
         self.pipes.remove(instance);
+    }
+
+    /// Lets go of the pipes, for the next program to go on with, once what was read is
+    /// written. A receiver that is dropped before it has heard lets the reading go on.
+    /// `None`: there never were any.
+    pub fn hand_over(&mut self) -> io::Result<Option<oneshot::Receiver<Vec<HandedPipe>>>> {
+        let Some(capture) = &mut self.capture else { return Ok(None) };
+        let writers = self
+            .pipes
+            .iter()
+            .map(|(instance, pipe)| Ok(((instance.clone(), pipe.to.clone()), pipe.writer.try_clone()?)))
+            .collect::<io::Result<Vec<_>>>()?;
+        Ok(Some(capture.hand_over(writers)))
+    }
+
+    /// Whether a pipe was added since they were let go of.
+    pub fn reads(&self) -> bool {
+        self.capture.as_ref().is_some_and(Capture::reads)
+    }
+
+    /// Goes on with the pipes of another program, or with those that were handed over in vain.
+    pub fn adopt(&mut self, pipes: Vec<HandedPipe>) {
+        for HandedPipe { instance, to, reader, writer, partial } in pipes {
+            match self.capture() {
+                Ok(capture) => capture.add_begun(&instance, &to, reader, &partial),
+                Err(error) => tracing::error!(%error, instance, "cannot read the output of {instance}"),
+            }
+            if let Some(writer) = writer {
+                self.pipes.insert(instance, Pipe { to, writer });
+            }
+        }
     }
 
     /// Closes all files, to be opened anew by the next line: somebody has renamed them.

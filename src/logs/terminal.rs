@@ -41,7 +41,10 @@ impl Terminal {
         }
         let (queue, pieces) = sync_channel(QUEUE);
         let thread = thread::Builder::new().name("terminal".to_owned()).stack_size(64 * 1024);
-        thread.spawn(move || write(&pieces, &mut io::stdout(), &mut io::stderr()))?;
+        thread.spawn(move || {
+            crate::process::hold_signals();
+            write(&pieces, &mut io::stdout(), &mut io::stderr());
+        })?;
         Ok(TERMINAL.get_or_init(|| Self { queue }).clone())
     }
 

@@ -45,7 +45,10 @@ pub use child::{Child, Exit};
 pub use command::{Command, Limit, Output, Resource};
 pub use error::{SpawnError, SystemError};
 pub use group::Group;
-pub use own::{become_subreaper, raise_descriptor_limit, reexec, trim_memory};
+pub use own::{
+    become_subreaper, hold_signals, keep_over_exec, raise_descriptor_limit, reexec, release_signals,
+    trim_memory,
+};
 pub use poller::Poller;
 pub use signal::{Signal, UnknownSignal};
 pub use sockets::{connect_now, output_pipe};

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
+use nix::sys::signal::SigSet;
 use nix::sys::stat::Mode;
 
 use super::command::{Limit, Resource};
@@ -141,6 +142,24 @@ pub fn reexec(program: &Path, argv: &[CString]) -> io::Error {
     let Err(errno) = nix::unistd::execv(&program, argv);
     let _ = raise_descriptor_limit();
     errno.into()
+}
+
+/// Holds every signal back until [`release_signals`], also over exec: none is lost.
+pub fn hold_signals() {
+    // It fails only for a call that is not well formed.
+    let _ = SigSet::all().thread_block();
+}
+
+/// Lets them come.
+pub fn release_signals() {
+    let _ = SigSet::all().thread_unblock();
+}
+
+/// Whether a descriptor is to stay open over exec.
+pub fn keep_over_exec(fd: BorrowedFd<'_>, keep: bool) -> io::Result<()> {
+    let flags = if keep { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+    fcntl(fd, FcntlArg::F_SETFD(flags))?;
+    Ok(())
 }
 
 #[cfg(test)]

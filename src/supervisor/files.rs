@@ -125,6 +125,11 @@ fn allowed(path: &Path, found: &Metadata, reader: For) -> Result<(), ReadError> 
     }
 }
 
+/// Whether, for root, a program is one that root alone can change.
+pub fn check_program(path: &Path, found: &Metadata) -> Result<(), ReadError> {
+    only_root_can_change(path, found)
+}
+
 fn only_root_can_change(path: &Path, opened: &Metadata) -> Result<(), ReadError> {
     let untrusted = |path: PathBuf, uid| Err(ReadError::Untrusted { path, uid });
     for step in walk(path).steps {

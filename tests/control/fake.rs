@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use abaqis_daemons::control::access::Access;
 use abaqis_daemons::control::client::{Client, ClientError};
-use abaqis_daemons::control::messages::{Request, Response};
+use abaqis_daemons::control::messages::{Hello, Request, Response};
 use abaqis_daemons::control::server::{Call, CallId, Incoming, Server, listen};
 use abaqis_daemons::control::status::{InstanceStatus, State};
 use abaqis_daemons::names::Selector;
@@ -34,7 +34,7 @@ impl Fake {
     pub(crate) fn with(access: Access) -> Self {
         let runtime = tempfile::tempdir().unwrap();
         let (listener, path) = listen(runtime.path(), access).unwrap();
-        let mut server = Server::start(listener, &path, access).unwrap();
+        let mut server = Server::start(listener, &path, access, Hello::of_this_process()).unwrap();
         let (call, calls) = mpsc::unbounded_channel();
         let (left, gone) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {

@@ -4,7 +4,9 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
 use abaqis_daemons::control::access::Access;
 use abaqis_daemons::control::client::{Client, ClientError};
-use abaqis_daemons::control::messages::{FailureKind, Operation, PROTOCOL, Refusal, Request, Response, Verb};
+use abaqis_daemons::control::messages::{
+    FailureKind, Hello, Operation, PROTOCOL, Refusal, Request, Response, Verb,
+};
 use abaqis_daemons::control::server::{Server, SocketError, listen};
 use abaqis_daemons::names::Selector;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -175,7 +177,7 @@ async fn the_socket_of_a_killed_supervisor_is_replaced() {
     let mode = std::fs::metadata(&path).unwrap();
     assert!(mode.file_type().is_socket());
     assert_eq!(mode.permissions().mode() & 0o777, 0o660);
-    drop(Server::start(listener, &path, access).unwrap());
+    drop(Server::start(listener, &path, access, Hello::of_this_process()).unwrap());
     assert!(!path.exists(), "a supervisor that ends takes its socket with it");
 }
 

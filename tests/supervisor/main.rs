@@ -17,4 +17,5 @@ mod scarce;
 mod schedulers;
 mod start;
 mod trouble;
+mod upgrade;
 mod workers;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -31,7 +32,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PIECE: usize = 32 * 1024;
 
 /// Takes connections, for ever.
-pub(super) async fn accept(listener: UnixListener, access: Access, incoming: mpsc::Sender<Incoming>) {
+pub(super) async fn accept(
+    listener: UnixListener,
+    (access, hello): (Access, Arc<Hello>),
+    incoming: mpsc::Sender<Incoming>,
+) {
     let mut open = JoinSet::new();
     let mut id = 0;
     loop {
@@ -39,7 +44,8 @@ pub(super) async fn accept(listener: UnixListener, access: Access, incoming: mps
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     id += 1;
-                    open.spawn(serve(stream, open.len(), access, CallId(id), incoming.clone()));
+                    let manner = (access, hello.clone());
+                    open.spawn(serve(stream, open.len(), manner, CallId(id), incoming.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the control socket cannot accept a connection");
@@ -54,7 +60,7 @@ pub(super) async fn accept(listener: UnixListener, access: Access, incoming: mps
 async fn serve(
     mut stream: UnixStream,
     open: usize,
-    access: Access,
+    (access, hello): (Access, Arc<Hello>),
     id: CallId,
     incoming: mpsc::Sender<Incoming>,
 ) {
@@ -65,7 +71,7 @@ async fn serve(
         Ok(level) => level,
         Err(refusal) => return refuse(&mut write, refusal).await,
     };
-    if write_lines(&mut write, &[Hello::of_this_process()]).await.is_err() {
+    if write_lines(&mut write, &[&*hello]).await.is_err() {
         return;
     }
     let mut lines = FramedRead::new(read, LinesCodec::new_with_max_length(MAX_REQUEST));

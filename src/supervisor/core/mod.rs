@@ -183,6 +183,11 @@ impl Core {
         self.requests.last()
     }
 
+    /// The requests that are not answered yet.
+    pub fn open_requests(&self) -> Vec<RequestId> {
+        self.requests.unanswered()
+    }
+
     /// What operators said of instances and holds still: it outlives the supervisor, not a boot.
     pub fn words(&self) -> &Words {
         &self.words

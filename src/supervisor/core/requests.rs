@@ -82,6 +82,11 @@ impl Requests {
         self.last
     }
 
+    /// Those that are not answered.
+    pub(super) fn unanswered(&self) -> Vec<RequestId> {
+        self.open.keys().copied().collect()
+    }
+
     /// Takes note of a number.
     pub(super) fn saw(&mut self, request: RequestId) {
         self.last = self.last.max(request);

@@ -47,6 +47,33 @@ impl Answers {
         RequestId(self.last)
     }
 
+    /// The supervisor becomes another program: all who wait are told.
+    pub(super) fn leave_all(&mut self) {
+        for waiting in self.waiting.values_mut() {
+            if let Some((_, replies)) = waiting.client.take() {
+                let text =
+                    "the supervisor is being upgraded; what was begun goes on, see `abaqis-daemons status`";
+                let _ = replies.send(Response::Failed { kind: FailureKind::Other, text: text.to_owned() });
+            }
+        }
+    }
+
+    /// The requests that are part of the start or of a reload.
+    pub(super) fn applying_ones(&self) -> impl Iterator<Item = RequestId> {
+        self.waiting.iter().filter(|(_, waiting)| waiting.applies).map(|(request, _)| *request)
+    }
+
+    /// Whether somebody waits for that.
+    pub(super) fn is_waiting(&self, request: RequestId) -> bool {
+        self.waiting.contains_key(&request)
+    }
+
+    /// Goes on after `last`, with reloads that an earlier program has begun.
+    pub(super) fn adopt(last: RequestId, applying: &[RequestId]) -> Self {
+        let waiting = applying.iter().map(|request| (*request, Waiting { client: None, applies: true }));
+        Self { last: last.0, waiting: waiting.collect() }
+    }
+
     /// Whether the start or a reload is still going on.
     pub(super) fn applying(&self) -> bool {
         self.waiting.values().any(|waiting| waiting.applies)

@@ -6,7 +6,8 @@
 //!     readiness ───────┤                 ├─► journal, `events`          (publish)
 //!     control socket ──┼─► Event ─► core ┼─► answers to operators       (answers, requests)
 //!     files ───────────┤    ▲            ├─► systemd                    (systemd)
-//!     the next deadline┘    │            └─► what an operator stopped   (runtime)
+//!     the next deadline┘    │            ├─► what an operator stopped   (runtime)
+//!                           │            └─► another program in place   (upgrade)
 //!                           └─ releases, configuration                  (reload)
 //! ```
 //!
@@ -32,6 +33,7 @@ mod systemd;
 mod table;
 mod tubes;
 mod turn;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -40,6 +42,7 @@ pub use reload::{Invalid, wanted};
 pub use runtime::{RuntimeError, make_directory};
 pub use signals::Hangup;
 pub use start::{Options, StartError, run};
+pub use upgrade::{Handle, Image, check as check_state};
 
 /// Systemd is told that the supervisor is ready after so long at the latest, whatever the
 /// first plan still waits for: one slow daemon is no reason to hold up the host's boot.

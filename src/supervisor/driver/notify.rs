@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,11 @@ impl NotifySocket {
         let ours = |found: fs::Metadata| found.file_type().is_socket() && found.uid() == uid;
         let drained = (0..LEFT).any(|_| peer::receive(self.socket.as_fd(), &mut [0]).is_err());
         drained && self.path.symlink_metadata().is_ok_and(ours)
+    }
+
+    /// One that an earlier program of this process has made.
+    pub(super) fn adopt(socket: OwnedFd, path: PathBuf) -> Self {
+        Self { socket: socket.into(), path }
     }
 
     /// Where it is: the process's `NOTIFY_SOCKET`.

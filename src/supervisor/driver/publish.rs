@@ -35,6 +35,16 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
+    /// The events that are kept.
+    pub(super) fn recent(&self) -> impl Iterator<Item = &Event> {
+        self.recent.iter()
+    }
+
+    /// With the events of an earlier program.
+    pub(super) fn adopt(events: Vec<Event>) -> Self {
+        Self { recent: events.into(), ..Self::default() }
+    }
+
     /// Somebody wants to read along what daemons write to the terminal.
     pub(super) fn read_along(&mut self, call: CallId, replies: Replies, selector: Selector) {
         self.readers.push(Follower { call, selector, replies });

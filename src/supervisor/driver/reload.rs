@@ -10,10 +10,11 @@ use super::publish::told_by_the_supervisor;
 use super::releases::{find, interests};
 use super::requests::invalid;
 use super::turn::{Driver, warn_unwatched};
+use super::upgrade::Left;
 use crate::config::{self, Account, Config, Host, Privilege, SourceFile};
 use crate::control::server::{CallId, Replies};
 use crate::lifecycle::Time;
-use crate::names::{ApplicationName, ServerAddress};
+use crate::names::{ApplicationName, Selector, ServerAddress};
 use crate::plan::{self, EnvFile, EnvFiles, Wanted};
 use crate::process::host::System;
 use crate::supervisor::core::{Event, RequestId};
@@ -142,6 +143,19 @@ impl Driver {
         let wanted = self.configuration.expand(&next.config);
         self.apply(Next { wanted, ..next }, None);
         Ok(())
+    }
+
+    /// Takes up what another program of this process has left, and applies the configuration
+    /// as it is now; one that is not valid changes nothing.
+    pub(super) fn go_on_after_upgrade(&mut self, left: Left, watcher: &mut Option<Watcher>) {
+        let known = self.core.status(&Selector::All);
+        let known: Wanted =
+            known.map(|known| (known.spec.id.clone(), Arc::new(known.spec.clone()))).collect();
+        self.spawner.know(&known);
+        self.take_up(left);
+        if let Err(invalid) = self.begin(watcher) {
+            self.refused(&invalid.to_string());
+        }
     }
 
     /// Reads the configuration again and applies it, for `client` if there is one.

@@ -35,6 +35,8 @@ impl Driver {
                     let _ = replies.send(Response::Failed { kind: FailureKind::Other, text });
                 }
             },
+            // Taken before.
+            Request::Upgrade => {}
             Request::Plan => {
                 let answer = match self.configuration.read() {
                     Ok(next) => planned(&self.core.plan(&next.wanted)),

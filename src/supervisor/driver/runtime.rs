@@ -13,6 +13,7 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -74,7 +75,7 @@ fn by(pid: Option<u32>) -> String {
 pub(super) struct RuntimeDirectory {
     path: PathBuf,
     /// The lock goes when this is closed.
-    _lock: File,
+    lock: File,
     words: String,
 }
 
@@ -99,7 +100,18 @@ impl RuntimeDirectory {
         // One that cannot be read is as good as none: the worst that follows is that
         // something runs.
         let words = fs::read_to_string(path.join("words")).unwrap_or_default();
-        Ok(Self { path: path.to_owned(), _lock: lock, words })
+        Ok(Self { path: path.to_owned(), lock, words })
+    }
+
+    /// The directory that an earlier program of this process has taken, with all that lies there.
+    pub(super) fn adopt(path: &Path, lock: OwnedFd) -> Self {
+        let words = fs::read_to_string(path.join("words")).unwrap_or_default();
+        Self { path: path.to_owned(), lock: lock.into(), words }
+    }
+
+    /// Its lock, to be handed to the next program.
+    pub(super) fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
     }
 
     /// The directory itself.

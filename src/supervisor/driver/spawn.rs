@@ -138,7 +138,7 @@ impl Spawner {
     }
 
     /// The control group of an instance, with its limits. Without one it runs all the same.
-    fn cgroup(&self, spec: &InstanceSpec) -> Option<Cgroup> {
+    pub(super) fn cgroup(&self, spec: &InstanceSpec) -> Option<Cgroup> {
         let cgroups = self.cgroups.as_ref()?;
         let refused = |what| {
             let instance = &spec.id;

@@ -18,14 +18,17 @@ use super::systemd::{Environment, Systemd};
 use super::table::Table;
 use super::tubes::{LOOKS, Tubes};
 use super::turn::{Driver, Senses};
+use super::upgrade::{self, Handle, Image, Leavings, Rest};
 use crate::config::{Host, Privilege};
+use crate::control::SOCKET;
 use crate::control::access::Access;
+use crate::control::messages::Hello;
 use crate::control::server::{Server, SocketError, listen};
 use crate::logs::Logs;
 use crate::names::ServerAddress;
-use crate::process::Cgroups;
 use crate::process::host::System;
 use crate::process::users::own_uid;
+use crate::process::{self, Cgroups};
 use crate::supervisor::core::{Core, Settings, Words};
 use crate::watch::Watcher;
 
@@ -50,6 +53,10 @@ pub struct Options {
     pub hangup: Hangup,
     /// Where output goes.
     pub logs: Logs,
+    /// What this process was called as, if it is to be upgraded in place.
+    pub image: Option<Image>,
+    /// What the program has left that was here before.
+    pub adopt: Option<Handle>,
 }
 
 /// Why the supervisor does not run.
@@ -75,24 +82,41 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     let environment = Environment::from_process();
     let root = options.host.privilege() == Privilege::Root;
     let uid = own_uid();
-    let runtime = RuntimeDirectory::take(&options.runtime, uid)?;
+    let (runtime, left) = match options.adopt {
+        None => (RuntimeDirectory::take(&options.runtime, uid)?, Leavings::Nothing),
+        Some(handle) => {
+            let (lock, left) = upgrade::take(handle, settings())?;
+            (RuntimeDirectory::adopt(&options.runtime, lock), left)
+        }
+    };
     let cgroups = cgroups(&environment);
-    crate::process::become_subreaper()?;
+    process::become_subreaper()?;
     // Each instance needs a few. With less than it could have it still runs.
-    if let Err(error) = crate::process::raise_descriptor_limit() {
+    if let Err(error) = process::raise_descriptor_limit() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
+    process::hold_signals();
     let signals = Signals::new(options.hangup)?;
     let access = Access::of_this_process();
-    let (listener, socket) = listen(runtime.path(), access)?;
+    let (core, control, left) = match left {
+        Leavings::All { core, control, rest } => (*core, Some(control), Rest::All(rest)),
+        Leavings::Nothing => (core(&runtime), None, Rest::Nothing),
+        Leavings::Unreadable => (core(&runtime), None, Rest::Unreadable),
+    };
+    let (listener, socket) = match control {
+        Some(control) => (control.into(), runtime.path().join(SOCKET)),
+        None => listen(runtime.path(), access)?,
+    };
     let (sender, checks) = mpsc::channel(CHECKS);
     let (writer, lines) = mpsc::channel(LINES);
     let (looker, looks) = mpsc::channel(LOOKS);
     let mut watcher = Watcher::new()
         .inspect_err(|error| tracing::warn!(%error, "cannot watch for edits; use `abaqis-daemons reload`"))
         .ok();
+    // Those that were held back over an upgrade can be heard now; by no thread but this.
+    process::release_signals();
     let mut driver = Driver {
-        core: core(&runtime),
+        core,
         configuration: Configuration::new(options.config, options.host, options.beanstalk),
         table: Table::new()?,
         spawner: Spawner::new(options.logs, root, environment.socket.is_none(), cgroups, sender, writer),
@@ -106,14 +130,25 @@ pub async fn run(options: Options) -> Result<(), StartError> {
         told_ready: false,
         finished: false,
         uid,
+        image: options.image,
+        upgrades: 0,
         runtime,
     };
-    driver.begin(&mut watcher)?;
+    match left {
+        Rest::All(left) => driver.go_on_after_upgrade(*left, &mut watcher),
+        Rest::Nothing => driver.begin(&mut watcher)?,
+        Rest::Unreadable => {
+            // Nobody knows what they are, and there are never to be two of one.
+            driver.table.kill_strangers();
+            driver.begin(&mut watcher)?;
+        }
+    }
     // Only now: whoever asks finds what is configured.
-    let server = Server::start(listener, &socket, access)?;
+    let hello = Hello { upgrades: driver.upgrades, ..Hello::of_this_process() };
+    let server = Server::start(listener, &socket, access, hello)?;
     driver.deadlines.patience(Some(clock::now() + super::START_PATIENCE));
     driver.arm_watchdog();
-    driver.run(Senses { signals, server, watcher, checks, lines, looks }).await;
+    driver.run(Senses { signals, server, watcher, checks, lines, looks, upgrade: None }).await;
     tracing::info!("everything is stopped");
     Ok(())
 }
@@ -128,10 +163,13 @@ fn cgroups(environment: &Environment) -> Option<Cgroups> {
     })
 }
 
-fn core(runtime: &RuntimeDirectory) -> Core {
+fn settings() -> Settings {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let seed = clock::now().as_nanos() ^ u64::from(std::process::id());
-    let mut core = Core::new(Settings { herd: 2 * cores, seed });
+    Settings { herd: 2 * cores, seed: clock::now().as_nanos() ^ u64::from(std::process::id()) }
+}
+
+fn core(runtime: &RuntimeDirectory) -> Core {
+    let mut core = Core::new(settings());
     if !runtime.words().is_empty() {
         match serde_json::from_str::<Words>(runtime.words()) {
             Ok(words) => core.recall(words),

@@ -11,11 +11,13 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
 use super::notify::NotifySocket;
+use super::upgrade::{SavedProcess, SavedStage};
 use crate::lifecycle::{Exit, ProcessEvent, Run};
 use crate::names::InstanceId;
 use crate::plan::InstanceSpec;
@@ -125,6 +127,55 @@ impl Table {
     /// Whether there is a process that was started by this name.
     pub(super) fn has(&self, id: &InstanceId) -> bool {
         self.entries.values().any(|entry| entry.process.spec.id == *id)
+    }
+
+    /// Whether one of them is on its way to its program.
+    pub(super) fn is_starting(&self) -> bool {
+        self.entries.values().any(|entry| entry.stage == Stage::Starting)
+    }
+
+    /// What the next program has to know of them.
+    pub(super) fn saved(&self) -> Vec<SavedProcess> {
+        let mut saved: Vec<SavedProcess> = self
+            .entries
+            .iter()
+            .map(|(&run, entry)| SavedProcess {
+                run,
+                pid: entry.process.child.pid(),
+                stage: match entry.stage {
+                    Stage::Starting | Stage::Running => SavedStage::Running,
+                    Stage::Failed => SavedStage::Failed,
+                    Stage::Survived => SavedStage::Survived,
+                },
+                notify: entry.process.notify.as_ref().map(|notify| notify.as_fd().as_raw_fd()),
+            })
+            .collect();
+        saved.sort_by_key(|process| process.pid);
+        saved
+    }
+
+    /// The descriptors that the next program goes on with.
+    pub(super) fn kept(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.entries.values().filter_map(|entry| Some(entry.process.notify.as_ref()?.as_fd()))
+    }
+
+    /// Takes a process in that an earlier program of this process has started.
+    pub(super) fn adopt(&mut self, run: Run, process: Process, stage: SavedStage) -> io::Result<()> {
+        self.insert(run, process)?;
+        let Some(entry) = self.entries.get_mut(&run) else { return Ok(()) };
+        entry.stage = match stage {
+            SavedStage::Running => return Ok(()),
+            SavedStage::Failed => Stage::Failed,
+            SavedStage::Survived => Stage::Survived,
+        };
+        self.ended.insert(run);
+        if entry.stage == Stage::Survived {
+            self.set.remove(entry.process.child.pidfd())?;
+            if let Some(group) = &entry.process.cgroup {
+                self.set.add_urgent(group.changes(), token(run, Source::Group))?;
+            }
+        }
+        Ok(())
     }
 
     /// The process of that run.

@@ -48,6 +48,11 @@ impl Tubes {
         Self { tell, watched: Vec::new(), looking: None, moving: BTreeMap::new(), generation: 0 }
     }
 
+    /// Whether jobs are being moved.
+    pub(super) fn is_moving(&self) -> bool {
+        self.moving.values().any(|task| !task.is_finished())
+    }
+
     /// From now on these are looked at.
     fn follow(&mut self, tubes: Vec<WatchedTube>) {
         if self.watched == tubes {

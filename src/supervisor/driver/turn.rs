@@ -16,7 +16,9 @@ use super::spawn::Spawner;
 use super::systemd::Systemd;
 use super::table::Table;
 use super::tubes::Tubes;
-use crate::control::server::{Incoming, Server};
+use super::upgrade::{Image, Upgrade};
+use crate::control::messages::Request;
+use crate::control::server::{Call, Incoming, Server};
 use crate::control::status::SUMMED;
 use crate::lifecycle::{ProcessEvent, Run, Time};
 use crate::logs::Line;
@@ -44,6 +46,10 @@ pub(super) struct Driver {
     pub(super) finished: bool,
     /// Who runs the supervisor.
     pub(super) uid: u32,
+    /// What it was called as, if it can be upgraded.
+    pub(super) image: Option<Image>,
+    /// How often it was.
+    pub(super) upgrades: u32,
     // Last, for it is dropped last: its lock keeps a second supervisor away.
     pub(super) runtime: RuntimeDirectory,
 }
@@ -56,6 +62,8 @@ pub(super) struct Senses {
     pub(super) checks: mpsc::Receiver<(Run, ProcessEvent)>,
     pub(super) lines: mpsc::Receiver<Line>,
     pub(super) looks: mpsc::Receiver<Event>,
+    /// The upgrade that is under way.
+    pub(super) upgrade: Option<Upgrade>,
 }
 
 impl Driver {
@@ -90,8 +98,13 @@ impl Driver {
                 },
                 wish = senses.signals.next() => self.wish(wish, &mut senses.watcher),
                 Some((run, news)) = senses.checks.recv() => self.tell([(run, news)]),
-                incoming = senses.server.next() => self.incoming(incoming, &mut senses.watcher),
                 Some(look) = senses.looks.recv() => self.decide(look),
+                incoming = senses.server.next() => {
+                    self.incoming(incoming, &mut senses.watcher, &mut senses.upgrade);
+                }
+                heard = Upgrade::next(&mut senses.upgrade) => {
+                    self.go_on(heard, &mut senses).await;
+                }
                 Some(line) = senses.lines.recv() => self.publisher.line(&line),
                 refused = watched => {
                     warn_unwatched(&refused);
@@ -186,7 +199,7 @@ impl Driver {
     }
 
     /// Stops everything; asked for again, kills everything.
-    fn stop(&mut self, who: &str) {
+    pub(super) fn stop(&mut self, who: &str) {
         if self.core.is_leaving() {
             tracing::warn!("killing what is left, on a second {who}");
             self.decide(Event::ShutdownNow);
@@ -198,8 +211,12 @@ impl Driver {
         self.decide(Event::Shutdown);
     }
 
-    fn incoming(&mut self, incoming: Incoming, watcher: &mut Option<Watcher>) {
+    fn incoming(&mut self, incoming: Incoming, watcher: &mut Option<Watcher>, upgrade: &mut Option<Upgrade>) {
         match incoming {
+            Incoming::Call(Call { request: Request::Upgrade, peer, replies, .. }) => {
+                tracing::info!("upgrade, as user {} asked", peer.uid);
+                self.upgrade(replies, upgrade);
+            }
             Incoming::Call(call) => self.call(call, watcher),
             Incoming::Gone(call) => {
                 self.publisher.gone(call);
