@@ -141,6 +141,7 @@ impl Table {
             .iter()
             .map(|(&run, entry)| SavedProcess {
                 run,
+                name: entry.process.spec.id.clone(),
                 pid: entry.process.child.pid(),
                 stage: match entry.stage {
                     Stage::Starting | Stage::Running => SavedStage::Running,

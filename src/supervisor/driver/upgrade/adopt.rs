@@ -140,13 +140,14 @@ impl Driver {
         self.upgrades = upgrades;
         self.spawner.logs.adopt(pipes);
         let count = processes.len();
-        let specs = self.core.processes().map(|(run, _, spec)| (run, Arc::new(spec.clone())));
-        let specs: HashMap<Run, Arc<InstanceSpec>> = specs.collect();
+        let specs = self.core.processes().map(|(run, _, spec)| (run, spec.clone()));
+        let specs: HashMap<Run, InstanceSpec> = specs.collect();
         let starting = self.core.status(&Selector::All).filter(|status| status.state == State::Starting);
         let starting: HashSet<Run> = starting.filter_map(|status| status.run).collect();
         for (saved, notify) in processes {
             let run = saved.run;
-            let Some(spec) = specs.get(&run).cloned() else { continue };
+            let Some(spec) = specs.get(&run) else { continue };
+            let spec = Arc::new(InstanceSpec { id: saved.name, ..spec.clone() });
             match Child::adopt(saved.pid) {
                 Ok(child) => {
                     let notify =

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::control::status::Event;
 use crate::lifecycle::Run;
 use crate::logs::{Destination, HandedPipe};
+use crate::names::InstanceId;
 use crate::supervisor::core::{RequestId, Snapshot};
 
 /// The form that this code writes and reads.
@@ -44,6 +45,8 @@ pub(super) struct State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in super::super) struct SavedProcess {
     pub(in super::super) run: Run,
+    /// The name it was started by, which its control group has, too.
+    pub(in super::super) name: InstanceId,
     pub(in super::super) pid: i32,
     pub(in super::super) stage: SavedStage,
     /// Its notify socket.
