@@ -148,7 +148,8 @@ impl Table {
                     Stage::Failed => SavedStage::Failed,
                     Stage::Survived => SavedStage::Survived,
                 },
-                notify: entry.process.notify.as_ref().map(|notify| notify.as_fd().as_raw_fd()),
+                notify: (entry.process.notify.as_ref())
+                    .map(|notify| (notify.as_fd().as_raw_fd(), notify.path().to_owned())),
             })
             .collect();
         saved.sort_by_key(|process| process.pid);

@@ -73,7 +73,7 @@ pub(in super::super) struct Left {
     upgrades: u32,
     /// The version of the old program.
     from: String,
-    processes: Vec<(SavedProcess, Option<OwnedFd>)>,
+    processes: Vec<(SavedProcess, Option<NotifySocket>)>,
 }
 
 /// Takes the lock and what else there is.
@@ -97,9 +97,10 @@ fn left(state: i32, settings: Settings) -> Result<Leavings, String> {
         let SavedPipe { instance, to, reader, writer, partial } = saved;
         Ok(HandedPipe { instance, to, reader: open(reader)?, writer: writer.map(open).transpose()?, partial })
     };
-    let process = |saved: SavedProcess| {
-        let notify = saved.notify.map(open).transpose()?;
-        Ok((saved, notify))
+    let process = |mut saved: SavedProcess| {
+        let notify = saved.notify.take();
+        let notify = notify.map(|(number, path)| Ok::<_, String>(NotifySocket::adopt(open(number)?, path)));
+        Ok((saved, notify.transpose()?))
     };
     Ok(Leavings::All {
         core: Box::new(Core::restore(state.core, settings).map_err(|error| error.to_string())?),
@@ -150,8 +151,6 @@ impl Driver {
             let spec = Arc::new(InstanceSpec { id: saved.name, ..spec.clone() });
             match Child::adopt(saved.pid) {
                 Ok(child) => {
-                    let notify =
-                        notify.map(|socket| NotifySocket::adopt(socket, self.runtime.notify_socket(run.0)));
                     let cgroup = self.spawner.cgroup(&spec);
                     let process = Process { child, spec: spec.clone(), cgroup, notify };
                     if let Err(error) = self.table.adopt(run, process, saved.stage) {

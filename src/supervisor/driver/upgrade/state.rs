@@ -5,6 +5,7 @@
 //! while the old one still runs. `samples/` keeps a state of each form.
 
 use std::os::fd::AsRawFd;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -49,9 +50,9 @@ pub(in super::super) struct SavedProcess {
     pub(in super::super) name: InstanceId,
     pub(in super::super) pid: i32,
     pub(in super::super) stage: SavedStage,
-    /// Its notify socket.
+    /// Its notify socket, and where that is.
     #[serde(default)]
-    pub(in super::super) notify: Option<i32>,
+    pub(in super::super) notify: Option<(i32, PathBuf)>,
 }
 
 /// How far a process is; none is on its way to its program.
