@@ -1,12 +1,14 @@
 //! Workers as the supervisor keeps them: the real queue, the real programs, real Ruby.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::beanstalkd::Beanstalkd;
-use crate::support::{Site, Supervisor, kill, lives, until};
+use crate::support::{LONG, Site, Supervisor, kill, lives, until};
 
 /// Notes each boot, and what jobs write.
 const APPLICATION: &str = r##"
@@ -82,6 +84,31 @@ fn workers_run_jobs_show_them_and_are_back_when_they_are_killed_or_asked_to_exit
     });
     put(&queue, "Ledger.write(:after)");
     until_ledger(&site, "after", 1);
+}
+
+#[test]
+fn whoever_follows_events_hears_of_jobs() {
+    let (queue, site) = place("{count: 1}");
+    let supervisor = site.start();
+    supervisor.wait_for("a/worker/1", "ready");
+    let mut stream = UnixStream::connect(site.join("run/control.sock")).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.write_all(b"{\"request\":\"events\",\"selector\":\"a\",\"recent\":1,\"follow\":true}\n").unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    let mut reason = || -> String {
+        let event: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        format!(
+            "{} {}",
+            event["instance"].as_str().unwrap_or_default(),
+            event["reason"].as_str().unwrap_or_default()
+        )
+    };
+    // The greeting, and the event that is over.
+    (reason(), reason());
+    put(&queue, "sleep 0.01 until File.exist?('gate')");
+    assert_eq!(reason(), "a/worker/1 runs job 1: sleep 0.01 until File.exist?('gate')");
+    fs::write(site.join("gate"), "").unwrap();
+    assert_eq!(reason(), "a/worker/1 runs no job");
 }
 
 #[test]

@@ -96,6 +96,26 @@ impl Publisher {
         });
     }
 
+    /// A worker has begun a job, or has none any more: told to those who follow, and not kept,
+    /// for a worker may have thousands in a second.
+    pub(super) fn job(&mut self, worker: &InstanceId, job: &str) {
+        if self.followers.is_empty() {
+            return;
+        }
+        // What happened before is told before.
+        self.flush();
+        let what = match job.split_once(' ') {
+            Some((id, code)) => format!("runs job {id}: {code}"),
+            None if job.is_empty() => "runs no job".to_owned(),
+            None => format!("runs job {job}"),
+        };
+        let event = Event { instance: Some(worker.clone()), ..told_by_the_supervisor(what) };
+        self.followers.retain(|follower| {
+            let told = || follower.replies.send(Response::Event(event.clone()));
+            !concerns(&follower.selector, &event) || told().is_ok()
+        });
+    }
+
     /// Takes note of an event. Followers get it with the next [`flush`](Self::flush),
     /// together with the others of the same turn.
     pub(super) fn publish(&mut self, event: Event) {

@@ -139,6 +139,12 @@ impl Driver {
     /// Tells the core news of processes.
     fn tell(&mut self, news: impl IntoIterator<Item = (Run, ProcessEvent)>) {
         for (run, news) in news {
+            if let ProcessEvent::Notify(notice) = &news
+                && let Some(job) = &notice.job
+                && let Some(process) = self.table.get(run)
+            {
+                self.publisher.job(&process.spec.id, job);
+            }
             self.decide(Event::Process(run, news));
         }
     }
