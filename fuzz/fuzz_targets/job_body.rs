@@ -30,5 +30,7 @@ fuzz_target!(|body: &[u8]| {
     assert!(matches!(Mode::Require.judge(&message, keys(), &tube, NOW), Trust::Refuse(_)));
     let _ = message.carried();
     let written = message.to_body();
-    assert_eq!(Message::parse(written.as_bytes()).as_ref(), Ok(&message), "{written}");
+    let again = Message::parse(written.as_bytes()).map(|read| Message { signature: None, ..read });
+    // A signature is any JSON until it is verified; a fraction in it may lose its last digit.
+    assert_eq!(again, Ok(Message { signature: None, ..message }), "{written}");
 });

@@ -104,7 +104,8 @@ fn whoever_follows_events_hears_of_jobs() {
         )
     };
     // The greeting, and the event that is over.
-    (reason(), reason());
+    reason();
+    reason();
     put(&queue, "sleep 0.01 until File.exist?('gate')");
     assert_eq!(reason(), "a/worker/1 runs job 1: sleep 0.01 until File.exist?('gate')");
     fs::write(site.join("gate"), "").unwrap();

@@ -11,6 +11,7 @@
 //!
 //! It lies on a tmpfs: what it remembers outlives the supervisor, not a reboot.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -122,6 +123,14 @@ impl RuntimeDirectory {
     /// The notify socket of the instance whose first process has this number.
     pub(super) fn notify_socket(&self, run: u64) -> PathBuf {
         self.path.join("notify").join(run.to_string())
+    }
+
+    /// Removes the notify sockets of no process, which an earlier program has left.
+    pub(super) fn keep_notify_sockets(&self, of: &HashSet<PathBuf>) {
+        let Ok(entries) = fs::read_dir(self.path.join("notify")) else { return };
+        for path in entries.flatten().map(|entry| entry.path()).filter(|path| !of.contains(path)) {
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// Where preloaders have their sockets.

@@ -145,6 +145,8 @@ impl Driver {
         let specs: HashMap<Run, InstanceSpec> = specs.collect();
         let starting = self.core.status(&Selector::All).filter(|status| status.state == State::Starting);
         let starting: HashSet<Run> = starting.filter_map(|status| status.run).collect();
+        let sockets = processes.iter().filter_map(|(_, notify)| Some(notify.as_ref()?.path().to_owned()));
+        self.runtime.keep_notify_sockets(&sockets.collect());
         for (saved, notify) in processes {
             let run = saved.run;
             let Some(spec) = specs.get(&run) else { continue };
