@@ -1,17 +1,18 @@
 //! The program `ayl_worker`: its command line, with the flags of the old worker first.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
 use super::exit::Exit;
-use crate::ayl::{Handler, KeySet, Mode, check_access};
+use crate::ayl::{Handler, KeySet, Mode};
 use crate::config::{parse_duration, parse_size};
 use crate::logs::{Events, under_journal};
 use crate::names::{ServerAddress, Tube};
+use crate::queue::read_keys;
 use crate::worker::{Launch, Options, Recycle, Runtime, Settings};
 
 /// Takes jobs from one tube and has the application's code run them
@@ -241,13 +242,6 @@ fn jittered(age: Duration) -> Duration {
     age.saturating_sub(tenth) + tenth * (std::process::id() % 200) / 100
 }
 
-fn keys(path: &std::path::Path) -> Result<KeySet, Failed> {
-    use std::os::unix::fs::MetadataExt;
-    let refuse = |error: String| (Exit::Configuration, format!("ayl_worker: {}: {error}", path.display()));
-    let file = std::fs::File::open(path).map_err(|error| refuse(error.to_string()))?;
-    let metadata = file.metadata().map_err(|error| refuse(error.to_string()))?;
-    let reader = nix::unistd::geteuid().as_raw();
-    check_access(metadata.uid(), metadata.mode(), reader).map_err(|error| refuse(error.to_string()))?;
-    let text = std::io::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
-    KeySet::parse(&text).map_err(|error| refuse(error.to_string()))
+fn keys(path: &Path) -> Result<KeySet, Failed> {
+    read_keys(path).map_err(|error| (Exit::Configuration, format!("ayl_worker: {error}")))
 }

@@ -37,7 +37,7 @@ pub use cron::{Cron, CronError};
 pub use due::{Due, due, next_look, put_at};
 pub use rule::{Rule, splay};
 pub use token::{Past, PutJob, Token, entry_of, token_tube};
-pub use turn::{Ask, Heard, Outcome, Turn};
+pub use turn::{Ask, Heard, Outcome, Turn, delay};
 
 /// The entry `e` with these settings, as in `every: 1h, catch_up: all`.
 #[cfg(test)]

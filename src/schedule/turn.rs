@@ -169,6 +169,11 @@ impl<'e> Turn<'e> {
         Self { entry, id, token, past, by, stage: Stage::Counting }
     }
 
+    /// What is known so far: a slot whose job was put is in it, whatever becomes of the turn.
+    pub fn past(&self) -> &Past {
+        &self.past
+    }
+
     /// The next step after what was heard of the last one.
     pub fn step(&mut self, heard: Heard, now: Timestamp) -> Ask {
         match std::mem::replace(&mut self.stage, Stage::Counting) {
@@ -291,7 +296,7 @@ impl<'e> Turn<'e> {
 }
 
 /// How long a token sleeps that is due at `due`: whole seconds, rather too short.
-pub(super) fn delay(due: Timestamp, now: Timestamp) -> u32 {
+pub fn delay(due: Timestamp, now: Timestamp) -> u32 {
     u32::try_from(due.duration_since(now).as_secs().max(0)).unwrap_or(u32::MAX)
 }
 

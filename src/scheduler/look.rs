@@ -18,7 +18,7 @@ use crate::beanstalk::Job;
 use crate::names::{EntryName, Tube};
 use crate::queue::{Client, Error};
 use crate::schedule::timetable::{Entry, Timetable};
-use crate::schedule::{Past, Token, entry_of, next_look, splay, token_tube};
+use crate::schedule::{Past, Token, delay, entry_of, next_look, splay, token_tube};
 
 /// A token that is missing for so long, and up to as long again, is put: others may be about
 /// to, and no two are to do it at the same time.
@@ -84,8 +84,7 @@ impl Look<'_> {
         let Options { application, name, .. } = self.options;
         let token = Token::new(application.clone(), entry.name.clone(), due, past, name, now);
         self.client.use_tube(tube).await?;
-        let delay = u32::try_from(due.duration_since(now).as_secs().max(0)).unwrap_or(u32::MAX);
-        put_token(self.client, &token, delay).await?;
+        put_token(self.client, &token, delay(due, now)).await?;
         Ok(())
     }
 

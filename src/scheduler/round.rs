@@ -43,7 +43,8 @@ impl From<Error> for Broken {
     }
 }
 
-/// Takes the turn of `entry` with `token`, reserved as job `id` on `client`.
+/// Takes the turn of `entry` with `token`, reserved as job `id` on `client`. Gives, beside how
+/// it ended, what is known by then: the queue may have died with the job put.
 pub(super) async fn take(
     client: &mut Client,
     options: &Options,
@@ -51,10 +52,21 @@ pub(super) async fn take(
     (id, token): (JobId, Token),
     known: Option<&Past>,
     patience: &mut impl Patience,
+) -> (Result<Outcome, Broken>, Past) {
+    let mut turn = Turn::new(entry, id, token, known, &options.name);
+    let ended = steps(client, options, entry, (id, &mut turn), patience).await;
+    (ended, turn.past().clone())
+}
+
+async fn steps(
+    client: &mut Client,
+    options: &Options,
+    entry: &Entry,
+    (id, turn): (JobId, &mut Turn<'_>),
+    patience: &mut impl Patience,
 ) -> Result<Outcome, Broken> {
     let tube = token_tube(&options.application, &entry.name).map_err(|_| Error::NoServer)?;
     let session = client.session();
-    let mut turn = Turn::new(entry, id, token, known, &options.name);
     let mut ask = Ask::Count;
     loop {
         let heard = match &ask {

@@ -19,7 +19,7 @@ use crate::beanstalk::Job;
 use crate::names::{EntryName, Tube};
 use crate::queue::{self, Client, Error, Reservation};
 use crate::schedule::timetable::{Entry, Timetable};
-use crate::schedule::{Outcome, Token, next_look, token_tube};
+use crate::schedule::{Token, next_look, token_tube};
 use crate::watch::{Interest, Watcher};
 use crate::worker::notify;
 
@@ -232,16 +232,14 @@ impl Scheduler {
         let known = self.memory.of(&entry.name);
         let turn =
             round::take(&mut self.client, &self.options, entry, (job.id, token), known, &mut self.ends);
-        match turn.await {
+        let (ended, past) = turn.await;
+        if let Some(error) = self.memory.remember(&entry.name, &past) {
+            self.journal.trouble(&format!("cannot remember the slots that were put: {error}"));
+        }
+        match ended {
             Ok(outcome) => {
                 let tube = entry.put.tube.as_ref().unwrap_or(&self.options.tube);
                 self.journal.outcome(&entry.name, tube, &outcome);
-                if let Outcome::Put { past, .. } | Outcome::Skipped { past, .. } | Outcome::Moved { past, .. } =
-                    &outcome
-                    && let Some(error) = self.memory.remember(&entry.name, past)
-                {
-                    self.journal.trouble(&format!("cannot remember the slots that were put: {error}"));
-                }
                 self.ready();
                 Ok(())
             }
