@@ -20,11 +20,11 @@ pub enum CronError {
         reason: String,
     },
     /// One of its fields is wrong.
-    #[error("{found:?} is not a {name}, expected {expected}")]
+    #[error("{found:?} is not {name}, expected {expected}")]
     Field {
         /// The field.
         found: String,
-        /// What it is.
+        /// What it is to be, as `an hour`.
         name: &'static str,
         /// What may stand there.
         expected: &'static str,
@@ -146,18 +146,22 @@ impl FromStr for Cron {
 }
 
 fn parse(text: &str) -> Result<croner::Cron, String> {
+    // The parser takes `1,,2` for `1,2`, and `,` for a time that never comes, which is long looked for.
+    if text.split_whitespace().flat_map(|field| field.split(',')).any(str::is_empty) {
+        return Err("an item of a list is empty".to_owned());
+    }
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
     parser.parse(text).map_err(|error| error.to_string())
 }
 
 /// The fields, each with what may stand there.
 const FIELDS: [(&str, &str); 6] = [
-    ("second", "0 to 59"),
-    ("minute", "0 to 59"),
-    ("hour", "0 to 23"),
-    ("day of the month", "1 to 31, or L for the last"),
-    ("month", "1 to 12, or JAN to DEC"),
-    ("day of the week", "0 to 7, or SUN to SAT"),
+    ("a second", "0 to 59"),
+    ("a minute", "0 to 59"),
+    ("an hour", "0 to 23"),
+    ("a day of the month", "1 to 31, or L for the last"),
+    ("a month", "1 to 12, or JAN to DEC"),
+    ("a day of the week", "0 to 7, or SUN to SAT"),
 ];
 
 /// What is wrong with `text`, which the parser refuses with `reason`.
