@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use abaqis_daemons::ayl::{KeySet, Message, Mode, Trust, verify};
+use abaqis_daemons::ayl::{Handler, KeySet, Message, Mode, Trust, sign, verify};
 use abaqis_daemons::names::Tube;
 use libfuzzer_sys::fuzz_target;
 
@@ -19,6 +19,22 @@ fn keys() -> &'static KeySet {
     KEYS.get_or_init(|| KeySet::parse(&line).unwrap())
 }
 
+/// What is signed here is trusted here, for its tube and its time; and nothing that differs is.
+fn signed(message: &Message, tube: &Tube) {
+    let keys = keys();
+    let signature = sign(message, keys.signing().unwrap(), "jti", (NOW, NOW + 60), tube);
+    let body = message.clone().signed(&signature).to_body();
+    let read = Message::parse(body.as_bytes()).expect("what was signed is read");
+    assert!(verify(&read, keys, tube, NOW).is_ok(), "{body}");
+    assert!(verify(&read, keys, tube, NOW + 60).is_err(), "too late: {body}");
+    assert!(verify(&read, keys, &"other".parse().unwrap(), NOW).is_err(), "on another tube: {body}");
+    let other = Message { code: format!("{} ", read.code), ..read.clone() };
+    assert!(verify(&other, keys, tube, NOW).is_err(), "other code: {body}");
+    let handler = if read.handler == Some(Handler::Bury) { Handler::Delete } else { Handler::Bury };
+    let other = Message { handler: Some(handler), ..read };
+    assert!(verify(&other, keys, tube, NOW).is_err(), "another handler: {body}");
+}
+
 fuzz_target!(|body: &[u8]| {
     let message = match Message::parse(body) {
         Ok(message) => message,
@@ -29,6 +45,7 @@ fuzz_target!(|body: &[u8]| {
     assert!(verified.is_err(), "{verified:?} without the key");
     assert!(matches!(Mode::Require.judge(&message, keys(), &tube, NOW), Trust::Refuse(_)));
     let _ = message.carried();
+    signed(&message, &tube);
     let written = message.to_body();
     let again = Message::parse(written.as_bytes()).map(|read| Message { signature: None, ..read });
     // A signature is any JSON until it is verified; a fraction in it may lose its last digit.

@@ -221,6 +221,15 @@ impl Fleet {
         fleet
     }
 
+    /// Whether two instances or groups have one name, or two instances one process: no fleet ever has.
+    pub(super) fn has_doubles(&self) -> bool {
+        let (instances, groups) = (self.instances.iter(), self.groups.iter());
+        let runs = instances.clone().filter(|(_, instance)| instance.life.run().is_some());
+        self.by_run.len() != runs.count()
+            || self.by_id.len() != instances.count()
+            || self.by_name.len() != groups.count()
+    }
+
     /// Removes an instance that has no process, and its group with the last of it.
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Instance> {
         let instance = self.instances.remove(slot)?;

@@ -103,7 +103,7 @@ impl<K: Key, T> Slab<K, T> {
         self.items.get(key.index())?.as_ref()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &T)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (K, &T)> + Clone {
         (0..).zip(&self.items).filter_map(|(index, item)| Some((K::new(index), item.as_ref()?)))
     }
 

@@ -26,6 +26,9 @@ use crate::releases::Application;
 /// The form that this code writes and reads.
 const VERSION: u32 = 1;
 
+/// No supervisor lives for so many.
+const ABSURD: Run = Run(1 << 48);
+
 /// All the core knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -190,7 +193,14 @@ impl Core {
         core.requests = snapshot.requests;
         core.deployments = deployments(&snapshot.shared, snapshot.deployments, snapshot.blueprints)?;
         core.fleet = fleet(&snapshot.shared, snapshot.groups, snapshot.instances)?;
+        let last = core.fleet.by_run.keys().next_back();
+        if last.is_some_and(|last| *last > core.last_run) || core.last_run > ABSURD {
+            return Err(RestoreError::Contradiction("a process is of a run that never was"));
+        }
         let slots = core.fleet.instances.keys();
+        if core.mode == Mode::Finished && !slots.is_empty() {
+            return Err(RestoreError::Contradiction("it has finished, and something is left"));
+        }
         for &slot in &slots {
             core.timers.put_back(slot, core.fleet.instances[slot].armed);
             let instance = &core.fleet.instances[slot];
@@ -234,9 +244,10 @@ fn fleet(
     instances: Vec<SavedInstance>,
 ) -> Result<Fleet, RestoreError> {
     let twice = RestoreError::Contradiction("two have the same place");
-    let slots: BTreeSet<Slot> = instances.iter().map(|saved| saved.slot).collect();
+    let members: BTreeSet<(GroupSlot, Slot)> =
+        instances.iter().map(|saved| (saved.group, saved.slot)).collect();
     let groups = groups.into_iter().map(|mut saved| {
-        saved.roll.keep(|slot| slots.contains(&slot));
+        saved.roll.keep(|slot| members.contains(&(saved.slot, slot)));
         (saved.slot, Group::new(saved.name, saved.roll))
     });
     let groups: Slab<GroupSlot, Group> = Slab::restore(groups).ok_or_else(|| twice.clone())?;
@@ -259,5 +270,9 @@ fn fleet(
         };
         restored.push((saved.slot, instance));
     }
-    Ok(Fleet::restore(Slab::restore(restored).ok_or(twice)?, groups))
+    let fleet = Fleet::restore(Slab::restore(restored).ok_or(twice)?, groups);
+    if fleet.has_doubles() {
+        return Err(RestoreError::Contradiction("two have the same name, or the same process"));
+    }
+    Ok(fleet)
 }

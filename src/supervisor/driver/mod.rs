@@ -42,7 +42,7 @@ pub use reload::{Invalid, wanted};
 pub use runtime::{RuntimeError, make_directory};
 pub use signals::Hangup;
 pub use start::{Options, StartError, run};
-pub use upgrade::{Handle, Image, check as check_state};
+pub use upgrade::{Handle, Image, check as check_state, understand as understand_state};
 
 /// Systemd is told that the supervisor is ready after so long at the latest, whatever the
 /// first plan still waits for: one slow daemon is no reason to hold up the host's boot.

@@ -20,7 +20,7 @@ use crate::names::Selector;
 use crate::plan::InstanceSpec;
 use crate::process::Child;
 use crate::process::memory::{inherited, take_message};
-use crate::supervisor::core::{self, Core, RequestId, Settings};
+use crate::supervisor::core::{self, Core, RequestId, Settings, Snapshot};
 use crate::supervisor::driver::answers::Answers;
 use crate::supervisor::driver::notify::NotifySocket;
 use crate::supervisor::driver::publish::Publisher;
@@ -103,7 +103,7 @@ fn left(state: i32, settings: Settings) -> Result<Leavings, String> {
         Ok((saved, notify.transpose()?))
     };
     Ok(Leavings::All {
-        core: Box::new(Core::restore(state.core, settings).map_err(|error| error.to_string())?),
+        core: Box::new(restore(state.core, settings)?),
         control: open(state.control)?,
         rest: Box::new(Left {
             pipes: state.pipes.into_iter().map(pipe).collect::<Result<_, String>>()?,
@@ -127,9 +127,20 @@ pub fn check(path: &Path) -> Result<String, String> {
         return Err(format!("the state is {size} bytes long"));
     }
     let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let state = state::State::parse(&bytes)?;
-    Core::restore(state.core, Settings { herd: 1, seed: 0 }).map_err(|error| error.to_string())?;
+    understand(&bytes, Settings { herd: 1, seed: 0 })?;
     Ok(format!("{UNDERSTOOD}{}", env!("CARGO_PKG_VERSION")))
+}
+
+/// The core that goes on from a state.
+///
+/// # Errors
+/// Why none does.
+pub fn understand(state: &[u8], settings: Settings) -> Result<Core, String> {
+    restore(state::State::parse(state)?.core, settings)
+}
+
+fn restore(snapshot: Snapshot, settings: Settings) -> Result<Core, String> {
+    Core::restore(snapshot, settings).map_err(|error| error.to_string())
 }
 
 impl Driver {

@@ -30,7 +30,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-pub use adopt::{Handle, check};
+pub use adopt::{Handle, check, understand};
 pub(super) use adopt::{Leavings, Left, Rest, take};
 use state::{SavedPipe, State};
 pub(super) use state::{SavedProcess, SavedStage};

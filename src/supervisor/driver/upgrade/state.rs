@@ -114,6 +114,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::supervisor::core::{Core, Settings};
 
@@ -130,6 +132,32 @@ mod tests {
         running.sort_unstable();
         assert_eq!(running, pids);
         assert!(!running.is_empty());
+    }
+
+    #[test]
+    fn a_state_that_contradicts_itself_is_refused_in_words() {
+        let worker = "/instances/6/spec/id";
+        let run = "/instances/6/life/actual/Live/0/run";
+        for (place, value, what) in [
+            ("/version", json!(9), "the state is of form 9, this supervisor knows form 1"),
+            ("/instances/6/slot", json!(5), "two have the same place"),
+            ("/instances/6/slot", json!(u32::MAX), "two have the same place"),
+            ("/instances/6/group", json!(1), "an instance is not in its group"),
+            ("/instances/6/group", json!(99), "an instance is not in its group"),
+            ("/instances/6/spec/daemon", json!(99), "an instance refers to what is not there"),
+            ("/blueprints", json!([]), "a release has no blueprint"),
+            (worker, json!("abaqis/worker/1"), "two have the same name, or the same process"),
+            (run, json!(6), "two have the same name, or the same process"),
+            ("/last_run", json!(6), "a process is of a run that never was"),
+            ("/last_run", json!(u64::MAX), "a process is of a run that never was"),
+            ("/mode", json!("Finished"), "it has finished, and something is left"),
+        ] {
+            let mut state: serde_json::Value = serde_json::from_slice(FORM_1).unwrap();
+            *state["core"].pointer_mut(place).unwrap() = value;
+            let state = State::parse(&serde_json::to_vec(&state).unwrap()).unwrap();
+            let said = Core::restore(state.core, Settings { herd: 1, seed: 0 }).unwrap_err().to_string();
+            assert_eq!(said.trim_start_matches("the state contradicts itself: "), what, "{place}");
+        }
     }
 
     #[test]
