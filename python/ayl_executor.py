@@ -12,7 +12,6 @@ import fcntl
 import importlib
 import json
 import os
-import select
 import signal
 import socket
 import struct
@@ -28,8 +27,6 @@ LINE_LIMIT = 1024
 LINES = 200
 # From this number on the socket is put, out of the way of what jobs do.
 OUT_OF_THE_WAY = 100
-# Linux's number, which the module fcntl does not always have.
-F_SETSIG = 10
 
 
 class RequiresJobDecay(Exception):
@@ -75,9 +72,6 @@ class Channel:
         self.socket = socket.socket(fileno=moved)
         self.socket.set_inheritable(False)
         self.socket.setblocking(True)
-        self.flags = fcntl.fcntl(self.socket, fcntl.F_GETFL)
-        fcntl.fcntl(self.socket, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(self.socket, F_SETSIG, signal.SIGKILL)
 
     def take(self, length):
         """`length` bytes; fewer only at the end."""
@@ -116,13 +110,6 @@ class Channel:
     def write(self, frame):
         data = json.dumps(frame).encode()
         self.socket.sendall(struct.pack(">I", len(data)) + data)
-
-    def mortal(self, on):
-        """While `on`, the kernel kills this process if the worker goes away."""
-        fcntl.fcntl(self.socket, fcntl.F_SETFL, self.flags | os.O_ASYNC if on else self.flags)
-        # It may have gone before we asked to be told.
-        if on and select.select([self.socket], [], [], 0)[0]:
-            os._exit(EX_SOFTWARE)
 
 
 def cut(text, limit):
@@ -206,7 +193,6 @@ class Executor:
         global _current
         _current = Job(frame)
         stdout, stderr = sys.stdout, sys.stderr
-        self.channel.mortal(True)
         try:
             # What `:=` binds goes into the empty locals, and not into the module.
             eval(compile(frame["code"], f"job {frame.get('id')}", "eval"), vars(self.module), {})
@@ -223,7 +209,6 @@ class Executor:
         sys.stdout, sys.stderr = stdout, stderr
         if os.getpid() != self.pid:
             self.leave(answer)
-        self.channel.mortal(False)
         flush()
         answer["id"] = frame.get("id")
         if self.memory:
@@ -258,6 +243,10 @@ def main():
     number = os.environ.pop("AYL_EXECUTOR_FD", None)
     if number is None:
         sys.exit("ayl_executor: AYL_EXECUTOR_FD is not set: ayl_worker starts this, see docs/executor.md")
+    # The worker has tied this process to that descriptor; what its jobs start has no use for it.
+    lifeline = os.environ.pop("AYL_EXECUTOR_LIFELINE", None)
+    if lifeline is not None:
+        os.set_inheritable(int(lifeline), False)
     # The module that jobs import is this one, and not a second copy of it.
     sys.modules["ayl_executor"] = sys.modules[__name__]
     ignore_signals()

@@ -113,7 +113,7 @@ class PreloaderTest < Minitest::Test
     sockets = "Dir['/proc/self/fd/*'].map { |path| File.readlink(path) rescue nil }.compact.grep(/socket|pipe/)"
     booted
     one = booted
-    # Its own socket, and the two of Ruby's own that every process has.
+    # Its own; and what it dies with, beside the pipes of Ruby's own.
     assert_equal 1, one.executor.run("raise #{sockets}.grep(/socket/).size.to_s")["message"].to_i
   end
 
@@ -121,7 +121,18 @@ class PreloaderTest < Minitest::Test
     one = booted
     one.executor.say("type" => "run", "id" => 1, "tube" => "t", "code" => "File.write('#{folder}/busy', ''); ('a' * 40) =~ /(a*)*$b/ while true")
     wait_until("the job to run") { File.exist?("#{folder}/busy") }
-    one.executor.socket.close
+    one.die
+    assert_equal({ "type" => "exited", "signal" => 9 }, one.event)
+  end
+
+  def test_it_dies_with_its_worker_whoever_it_has_become
+    assert Process.uid.zero?, "this test changes its user: it has to be run as root"
+    one = booted
+    File.chmod(0o777, folder)
+    code = "Process::UID.change_privilege(65534); File.write('#{folder}/busy', ''); sleep"
+    one.executor.say("type" => "run", "id" => 1, "tube" => "t", "code" => code)
+    wait_until("the job to run") { File.exist?("#{folder}/busy") }
+    one.die
     assert_equal({ "type" => "exited", "signal" => 9 }, one.event)
   end
 
@@ -130,7 +141,7 @@ class PreloaderTest < Minitest::Test
     code = "fork; Process.wait if $$ == #{one.forked["pid"]}; File.write('#{folder}/busy', ''); sleep"
     one.executor.say("type" => "run", "id" => 1, "tube" => "t", "code" => code)
     wait_until("the job to run") { File.exist?("#{folder}/busy") }
-    one.executor.socket.close
+    one.die
     assert_equal({ "type" => "exited", "signal" => 9 }, one.event)
   end
 
@@ -174,7 +185,7 @@ class PreloaderTest < Minitest::Test
     json = JSON.generate("type" => "fork", "protocol" => 1)
     naked = UNIXSocket.new(preloader.path)
     naked.write([json.bytesize].pack("N") + json)
-    assert_equal "0 descriptors came with fork, expected 3", ExecutorDriver.new(naked, nil, nil).answer["message"]
+    assert_equal "0 descriptors came with fork, expected 4", ExecutorDriver.new(naked, nil, nil).answer["message"]
     silent = UNIXSocket.new(preloader.path)
     assert_equal "ok", one.executor.run("1")["type"]
     assert_equal "ok", booted.executor.run("1")["type"]

@@ -2,7 +2,8 @@
 //!
 //! Unlike a daemon it stays in its parent's session, so that what is sent to the
 //! parent's group reaches it as well, and the kernel kills it when its parent dies:
-//! beanstalkd then gives the job to another worker at once.
+//! beanstalkd then gives the job to another worker at once. The kernel is told so twice,
+//! since it forgets the first when the child changes its user (`lifeline`).
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -13,19 +14,27 @@ use std::process::{Child, Command};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::lifeline::arm;
+pub use super::lifeline::{Lifeline, keep_to_myself, lifeline};
+
+/// A child that was started, the other end of its socketpair, and what it dies with.
+pub type Companion = (Child, UnixStream, Lifeline);
+
 /// Starts `command` with one end of a new socketpair, whose number it finds in the
-/// environment variable `variable`; the other end is returned, non-blocking.
+/// environment variable `variable`; the other end is returned, non-blocking. In the variable
+/// `bond` it finds the number of its end of the lifeline.
 ///
 /// The child's signal mask is empty and SIGPIPE is at its default. It gets SIGKILL when
-/// the thread that called this ends.
+/// the thread that called this ends, or the lifeline is dropped.
 ///
 /// # Errors
-/// What socketpair(2), fork(2) or execve(2) said.
-pub fn spawn_companion(command: &mut Command, variable: &str) -> io::Result<(Child, UnixStream)> {
+/// What socketpair(2), pipe2(2), fork(2) or execve(2) said.
+pub fn spawn_companion(command: &mut Command, variable: &str, bond: &str) -> io::Result<Companion> {
     let (ours, theirs) = UnixStream::pair()?;
     let descriptor = theirs.as_raw_fd();
     command.env(variable, descriptor.to_string());
-    die_with_parent(command);
+    let (lifeline, reading) = die_with_parent(command)?;
+    command.env(bond, reading.to_string());
     let keep = move || {
         // SAFETY: a system call with numbers, allowed between fork and exec.
         match unsafe { libc::fcntl(descriptor, libc::F_SETFD, 0) } {
@@ -37,14 +46,21 @@ pub fn spawn_companion(command: &mut Command, variable: &str) -> io::Result<(Chi
     unsafe { command.pre_exec(keep) };
     let child = command.spawn()?;
     ours.set_nonblocking(true)?;
-    Ok((child, ours))
+    Ok((child, ours, lifeline))
 }
 
-/// Has the kernel send `command` SIGKILL when the thread that spawns it ends, and gives
-/// it an empty signal mask.
-pub fn die_with_parent(command: &mut Command) {
+/// Has the kernel send `command` SIGKILL when the thread that spawns it ends, or the
+/// lifeline is dropped, and gives it an empty signal mask. Returned with the lifeline
+/// is the number of the child's end of it.
+///
+/// # Errors
+/// What pipe2(2) said.
+pub fn die_with_parent(command: &mut Command) -> io::Result<(Lifeline, RawFd)> {
     let parent = std::process::id();
+    let (lifeline, reading) = lifeline()?;
+    let number = reading.as_raw_fd();
     let prepare = move || {
+        arm(reading.as_raw_fd())?;
         // SAFETY: plain system calls with numbers, allowed between fork and exec.
         let done = unsafe {
             let mut none: libc::sigset_t = std::mem::zeroed();
@@ -63,6 +79,7 @@ pub fn die_with_parent(command: &mut Command) {
     };
     // SAFETY: `prepare` allocates nothing and takes no lock: system calls alone.
     unsafe { command.pre_exec(prepare) };
+    Ok((lifeline, number))
 }
 
 /// The socket whose number stands in the environment variable `variable`; what is
@@ -140,7 +157,7 @@ mod tests {
     fn a_companion_speaks_over_the_descriptor_it_is_told() {
         let mut command = Command::new("/bin/bash");
         command.args(["-c", "read -u $TALK line; echo \"heard $line\" >&$TALK"]).stdin(Stdio::null());
-        let (mut child, mut socket) = spawn_companion(&mut command, "TALK").unwrap();
+        let (mut child, mut socket, _lifeline) = spawn_companion(&mut command, "TALK", "BOND").unwrap();
         socket.set_nonblocking(false).unwrap();
         socket.write_all(b"hello\n").unwrap();
         let mut answer = String::new();
@@ -152,7 +169,7 @@ mod tests {
     #[test]
     fn it_is_killed_by_its_descriptor_and_killing_the_dead_is_harmless() {
         let mut command = Command::new("/bin/sleep");
-        let (mut child, _socket) = spawn_companion(command.arg("1000"), "TALK").unwrap();
+        let (mut child, _socket, _lifeline) = spawn_companion(command.arg("1000"), "TALK", "BOND").unwrap();
         let descriptor = pidfd(child.id()).unwrap();
         kill(&descriptor).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
@@ -162,7 +179,15 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_an_error() {
-        let error = spawn_companion(&mut Command::new("/no/such/program"), "TALK").unwrap_err();
+        let error = spawn_companion(&mut Command::new("/no/such/program"), "TALK", "BOND").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+    #[test]
+    fn it_dies_with_its_lifeline() {
+        let mut command = Command::new("/bin/sleep");
+        let (mut child, _socket, lifeline) = spawn_companion(command.arg("1000"), "TALK", "BOND").unwrap();
+        drop(command);
+        drop(lifeline);
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
     }
 }

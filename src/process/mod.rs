@@ -23,6 +23,7 @@ pub mod companion;
 mod error;
 mod group;
 pub mod host;
+mod lifeline;
 pub mod memory;
 mod own;
 pub mod peer;

@@ -18,6 +18,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::{Value, json};
 
+use super::executor::{LIFELINE, SOCKET};
 use super::frame::{self, PROTOCOL};
 use crate::process::companion;
 
@@ -31,7 +32,8 @@ const BURY: i32 = 76;
 /// Returns the exit code: 70 (`EX_SOFTWARE`) when the other side does not keep to the
 /// protocol.
 pub fn exec_executor(command: &[String]) -> u8 {
-    let served = companion::inherited_socket("AYL_EXECUTOR_FD").and_then(|socket| serve(socket, command));
+    companion::keep_to_myself(LIFELINE);
+    let served = companion::inherited_socket(SOCKET).and_then(|socket| serve(socket, command));
     u8::from(served.is_err()) * 70
 }
 
@@ -67,8 +69,8 @@ fn serve(mut socket: UnixStream, command: &[String]) -> io::Result<()> {
 fn run(command: &[String], body: &str) -> io::Result<ExitStatus> {
     let (program, arguments) = command.split_first().ok_or(io::ErrorKind::NotFound)?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).env_remove("AYL_EXECUTOR_FD");
-    companion::die_with_parent(&mut command);
+    command.args(arguments).stdin(Stdio::piped()).env_remove(SOCKET).env_remove(LIFELINE);
+    let _lifeline = companion::die_with_parent(&mut command)?;
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // A command that does not read its input is not at fault.

@@ -25,7 +25,12 @@ use super::frame::{self, FrameError, FromExecutor};
 use super::launch::Launch;
 use super::preloader::Fork;
 use super::relay::{Log, Relay};
-use crate::process::companion;
+use crate::process::companion::{self, Lifeline};
+
+/// In which environment variable an executor finds the number of its end of the socketpair.
+pub(super) const SOCKET: &str = "AYL_EXECUTOR_FD";
+/// And of its end of the lifeline.
+pub(super) const LIFELINE: &str = "AYL_EXECUTOR_LIFELINE";
 
 /// How long a preloader's last word on an executor is waited for.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -60,6 +65,8 @@ enum Origin {
 #[derive(Debug)]
 pub(super) struct Executor {
     origin: Origin,
+    /// It dies with this process, and without it.
+    _lifeline: Lifeline,
     pidfd: AsyncFd<OwnedFd>,
     /// Waited for only until it can be read: else the kernel would wake us once more for
     /// each frame, when it has been taken and there is room for others.
@@ -78,23 +85,23 @@ impl Executor {
     pub(super) async fn start(launch: &Launch) -> io::Result<Self> {
         let (errors, stderr) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         let relay = Relay::new(errors)?;
-        let (origin, pidfd, socket) = if let Some(preloader) = &launch.preloader {
-            let (fork, pidfd, socket) = Fork::request(preloader, launch, stderr).await?;
-            (Origin::Forked(fork), pidfd, socket)
+        let (origin, pidfd, socket, lifeline) = if let Some(preloader) = &launch.preloader {
+            let (fork, pidfd, socket, lifeline) = Fork::request(preloader, launch, stderr).await?;
+            (Origin::Forked(fork), pidfd, socket, lifeline)
         } else {
             let mut command = launch.command();
             command.stderr(stderr);
             let program = command.get_program().to_string_lossy().into_owned();
-            let (child, socket) = companion::spawn_companion(&mut command, "AYL_EXECUTOR_FD")
+            let (child, socket, lifeline) = companion::spawn_companion(&mut command, SOCKET, LIFELINE)
                 .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;
             let pidfd = companion::pidfd(child.id())?;
-            (Origin::Spawned(child), pidfd, socket)
+            (Origin::Spawned(child), pidfd, socket, lifeline)
         };
         let pidfd = companion::watch(pidfd, Interest::READABLE)
             .map_err(|_| io::Error::other("the kernel does not let a pidfd be waited for"))?;
         let socket = companion::watch(socket.into(), Interest::READABLE)
             .map_err(|_| io::Error::other("the kernel does not let a socket be waited for"))?;
-        Ok(Self { origin, pidfd, socket, silent: false, inbox: Vec::new(), relay })
+        Ok(Self { origin, _lifeline: lifeline, pidfd, socket, silent: false, inbox: Vec::new(), relay })
     }
 
     /// Sends a frame. An executor that does not take it is found out by its death.

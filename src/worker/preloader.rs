@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net;
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use super::frame::{self, PROTOCOL};
 use super::launch::Launch;
-use crate::process::companion;
+use crate::process::companion::{self, Lifeline};
 
 /// How long a preloader that is not there is left alone before it is tried again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -64,7 +64,8 @@ pub(super) struct Fork {
 
 impl Fork {
     /// Waits for the preloader at `path` and has it fork; `stderr` becomes the
-    /// executor's. Returns the executor's pidfd and the worker's end of its socketpair.
+    /// executor's. Returns the executor's pidfd, the worker's end of its socketpair, and what it
+    /// dies with.
     ///
     /// # Errors
     /// When the preloader refuses.
@@ -72,17 +73,20 @@ impl Fork {
         path: &Path,
         launch: &Launch,
         stderr: OwnedFd,
-    ) -> io::Result<(Self, OwnedFd, net::UnixStream)> {
+    ) -> io::Result<(Self, OwnedFd, net::UnixStream, Lifeline)> {
         let (ours, theirs) = net::UnixStream::pair()?;
+        let (lifeline, reading) = companion::lifeline()?;
+        let descriptors =
+            [theirs.as_raw_fd(), io::stdout().as_raw_fd(), stderr.as_raw_fd(), reading.as_raw_fd()];
         ours.set_nonblocking(true)?;
         loop {
             // A preloader that goes in the middle is one that is not there.
             let attempt = match UnixStream::connect(path).await {
-                Ok(connection) => Self::ask(connection, launch, &theirs, &stderr).await,
+                Ok(connection) => Self::ask(connection, launch, &descriptors).await,
                 Err(error) => Err(error),
             };
             match attempt {
-                Ok((fork, pidfd)) => return Ok((fork, pidfd, ours)),
+                Ok((fork, pidfd)) => return Ok((fork, pidfd, ours, lifeline)),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
                 Err(_) => sleep(AGAIN).await,
             }
@@ -92,11 +96,10 @@ impl Fork {
     async fn ask(
         connection: UnixStream,
         launch: &Launch,
-        socket: &net::UnixStream,
-        stderr: &OwnedFd,
+        descriptors: &[RawFd; 4],
     ) -> io::Result<(Self, OwnedFd)> {
         let mut fork = Self { connection, inbox: Vec::new() };
-        fork.send_request(launch, socket, stderr).await?;
+        fork.send_request(launch, descriptors).await?;
         let pid = match fork.hear().await? {
             Some(FromPreloader::Forked { pid }) => pid,
             Some(FromPreloader::Refused { message }) => {
@@ -110,13 +113,8 @@ impl Fork {
         Ok((fork, pidfd))
     }
 
-    /// The request with its three descriptors, in one message.
-    async fn send_request(
-        &self,
-        launch: &Launch,
-        socket: &net::UnixStream,
-        stderr: &OwnedFd,
-    ) -> io::Result<()> {
+    /// The request with its descriptors, in one message.
+    async fn send_request(&self, launch: &Launch, descriptors: &[RawFd; 4]) -> io::Result<()> {
         let own = ["AYL_INSTANCE", "AYL_TUBE", "AYL_BEANSTALK"];
         let env = own.into_iter().map(|name| (name, std::env::var(name).ok())).collect();
         let request = ToPreloader::Fork {
@@ -128,13 +126,11 @@ impl Fork {
             env,
         };
         let bytes = frame::encode(&request).map_err(io::Error::other)?;
-        let stdout = io::stdout();
-        let descriptors = [socket.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()];
         let sent = self
             .connection
             .async_io(Interest::WRITABLE, || {
                 let descriptor = self.connection.as_raw_fd();
-                let rights = [ControlMessage::ScmRights(&descriptors)];
+                let rights = [ControlMessage::ScmRights(descriptors)];
                 let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
                 Ok(sendmsg::<()>(descriptor, &[IoSlice::new(&bytes)], &rights, flags, None)?)
             })

@@ -1,6 +1,8 @@
 //! What may go away, goes away.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use crate::beanstalkd::Beanstalkd;
 use crate::scene::{Scene, exists, kill, until};
@@ -95,6 +97,56 @@ fn a_worker_that_is_killed_takes_its_executor_with_it_and_the_job_runs_elsewhere
     let _second = scene.worker();
     scene.until_state(id, None);
     assert_eq!(scene.ledger().len(), 2);
+}
+
+/// Kills the worker while its job, which notes its process, runs as nobody.
+#[track_caller]
+fn the_worker_dies_while_its_job_is_nobody(scene: &Scene, command: &mut Command) {
+    assert!(nix::unistd::geteuid().is_root(), "jobs change their user here: this has to be run as root");
+    fs::File::create(scene.path("ledger")).unwrap().set_permissions(Permissions::from_mode(0o666)).unwrap();
+    let worker = scene.spawn(command);
+    scene.until_ledger(1);
+    let processes = [worker.executor(), scene.ledger()[0].parse().unwrap()];
+    let status = fs::read_to_string(format!("/proc/{}/status", processes[1])).unwrap();
+    assert!(status.contains("Uid:\t65534\t65534\t65534"), "{status}");
+    kill(worker.pid(), "KILL");
+    for process in processes {
+        until("what it has started is gone", || !exists(process) || !is_alive(process));
+    }
+}
+
+#[test]
+fn ruby_that_has_changed_its_user_dies_with_its_worker() {
+    let scene = Scene::new();
+    scene.put("bury", "Process::UID.change_privilege(65534); Ledger.write($$); sleep 1000");
+    the_worker_dies_while_its_job_is_nobody(&scene, &mut scene.command());
+}
+
+#[test]
+fn python_that_has_changed_its_user_dies_with_its_worker() {
+    let scene = Scene::new();
+    let ledger = scene.path("ledger");
+    let module = format!(
+        "import os, time\ndef run():\n    os.setuid(65534)\n    open({ledger:?}, 'a').write(str(os.getpid()) + '\\n')\n    time.sleep(1000)\n"
+    );
+    fs::write(scene.path("residents.py"), module).unwrap();
+    scene.put("bury", "run()");
+    the_worker_dies_while_its_job_is_nobody(
+        &scene,
+        scene.command().args(["--runtime", "python", "-c", "residents"]),
+    );
+}
+
+#[test]
+fn a_command_that_has_changed_its_user_dies_with_its_worker() {
+    let scene = Scene::new();
+    scene.put("bury", "1");
+    let script = "echo $$ >>ledger; exec sleep 1000";
+    let command = ["setpriv", "--reuid", "65534", "--clear-groups", "sh", "-c", script];
+    the_worker_dies_while_its_job_is_nobody(
+        &scene,
+        scene.command().args(["--runtime", "exec", "--"]).args(command),
+    );
 }
 
 /// Alive and no zombie.

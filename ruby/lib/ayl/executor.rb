@@ -14,6 +14,7 @@ require "time"
 require_relative "exceptions"
 require_relative "executor/application"
 require_relative "executor/channel"
+require_relative "executor/lifeline"
 require_relative "executor/outcome"
 require_relative "job"
 
@@ -30,8 +31,6 @@ module Ayl
       def initialize(channel, booted = nil)
         @channel = channel
         @application = booted
-        # Then the worker is not its parent, whose death the kernel would tell it of.
-        @forked = !booted.nil?
         @pid = Process.pid
         @last = [nil, nil]
       end
@@ -115,17 +114,13 @@ module Ayl
       def perform(frame)
         @last = [frame["id"], nil]
         Ayl.current_job = Job.new(frame["id"], frame["tube"], frame["jti"])
-        @forked ? @channel.mortal { work(frame) } : work(frame)
+        application { @application.wrap { evaluate(frame) } }
         { "type" => "ok" }
       rescue Exception => e # rubocop:disable Lint/RescueException -- whatever leaves a job is its outcome
         @last[1] = e
         Outcome.of(e)
       ensure
         Ayl.current_job = nil
-      end
-
-      def work(frame)
-        application { @application.wrap { evaluate(frame) } }
       end
 
       def evaluate(frame)
@@ -197,6 +192,8 @@ module Ayl
     def start
       number = ENV.delete("AYL_EXECUTOR_FD")
       abort "ayl_executor: AYL_EXECUTOR_FD is not set: ayl_worker starts this, see docs/executor.md" unless number
+      lifeline = ENV.delete("AYL_EXECUTOR_LIFELINE")
+      Lifeline.keep(Integer(lifeline)) if lifeline
       ignore_signals
       serve(Channel.take(Integer(number)))
     end

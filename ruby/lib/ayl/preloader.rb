@@ -104,7 +104,8 @@ module Ayl
         Process.setsid
         %w[CHLD TERM INT].each { |name| trap(name, "DEFAULT") }
         Executor.ignore_signals
-        socket, stdout, stderr = client.surrender
+        socket, stdout, stderr, lifeline = client.surrender
+        Executor::Lifeline.tie(lifeline)
         STDOUT.reopen(stdout)
         STDERR.reopen(stderr)
         socket.autoclose = false

@@ -7,7 +7,12 @@ class PreloaderDriver
   COMMAND = [RbConfig.ruby, File.join(ROOT, "ruby/lib/ayl/preloader.rb")].freeze
 
   # A worker's connection: `executor` speaks to what was forked, `events` are the preloader's frames.
-  Worker = Struct.new(:connection, :executor, :forked) do
+  Worker = Struct.new(:connection, :executor, :forked, :lifeline) do
+    # What its death would close.
+    def die
+      [executor.socket, lifeline].each(&:close)
+    end
+
     def event
       ExecutorDriver.new(connection, nil, nil).answer
     end
@@ -43,14 +48,15 @@ class PreloaderDriver
   def fork(log, **more)
     ours, theirs = UNIXSocket.pair
     output = File.open(log, "a")
+    theirs_too, lifeline = IO.pipe
     connection = UNIXSocket.new(@path)
     request = { "type" => "fork", "protocol" => 1, "path" => @app, "require" => @require, "environment" => nil, "env" => {} }
     json = JSON.generate(request.merge(more.transform_keys(&:to_s)))
-    connection.sendmsg([json.bytesize].pack("N") + json, 0, nil, Socket::AncillaryData.unix_rights(theirs, output, output))
-    [theirs, output].each(&:close)
+    connection.sendmsg([json.bytesize].pack("N") + json, 0, nil, Socket::AncillaryData.unix_rights(theirs, output, output, theirs_too))
+    [theirs, output, theirs_too].each(&:close)
     executor = ExecutorDriver.new(ours, nil, log)
     forked = ExecutorDriver.new(connection, nil, nil).answer
-    Worker.new(connection, executor, forked)
+    Worker.new(connection, executor, forked, lifeline)
   end
 
   def finish

@@ -20,11 +20,8 @@ module Ayl
       # From this number on the socket is put. Where fewer descriptors are allowed it stays where it was.
       OUT_OF_THE_WAY = 100
 
-      # Linux's numbers, which Ruby's Fcntl does not know.
+      # Linux's number, which Ruby's Fcntl does not know.
       F_DUPFD_CLOEXEC = 1030
-      F_SETOWN = 8
-      F_SETSIG = 10
-      O_ASYNC = 0o20000
 
       # The other side broke the protocol, or is not the other side at all.
       class Violation < StandardError; end
@@ -43,9 +40,7 @@ module Ayl
         @socket = socket
         @socket.close_on_exec = true
         # Waiting in the system call itself costs one of them a frame, and not three.
-        @flags = @socket.fcntl(Fcntl::F_GETFL) & ~File::NONBLOCK
-        @socket.fcntl(Fcntl::F_SETFL, @flags)
-        @owner = nil
+        @socket.fcntl(Fcntl::F_SETFL, @socket.fcntl(Fcntl::F_GETFL) & ~File::NONBLOCK)
         @buffer = +"".b
       end
 
@@ -68,16 +63,6 @@ module Ayl
         @socket.write([json.bytesize].pack("N") << json)
       end
 
-      # The kernel kills this process if the other side goes away before the block is done. It needs no help
-      # from Ruby for that, so that no job can be in its way. See docs/executor.md, "Signals, and the end".
-      def mortal
-        arm
-        yield
-      ensure
-        # Not in what the block has forked: the flag belongs to the socket, and so to both.
-        @socket.fcntl(Fcntl::F_SETFL, @flags) if @owner == Process.pid && !@socket.closed?
-      end
-
       def close
         @socket.close unless @socket.closed?
       end
@@ -92,17 +77,6 @@ module Ayl
         raise Violation, "the end came inside a frame" unless @buffer.empty?
 
         false
-      end
-
-      def arm
-        unless @owner
-          @owner = Process.pid
-          @socket.fcntl(F_SETOWN, @owner)
-          @socket.fcntl(F_SETSIG, Signal.list.fetch("KILL"))
-        end
-        @socket.fcntl(Fcntl::F_SETFL, @flags | O_ASYNC)
-        # It may have gone before we asked to be told.
-        exit!(70) if @socket.wait_readable(0)
       end
 
       def decode(text)

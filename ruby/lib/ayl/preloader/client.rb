@@ -13,8 +13,8 @@ module Ayl
       # Seconds an executor has to follow its worker before it is killed.
       GRACE = 10
 
-      # The executor's end of its socketpair, stdout, stderr.
-      DESCRIPTORS = 3
+      # The executor's end of its socketpair, stdout, stderr, and what it dies with.
+      DESCRIPTORS = 4
 
       attr_reader :socket, :deadline
 
