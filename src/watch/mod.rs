@@ -18,8 +18,9 @@ mod path;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::event::EventKindMask;
 use notify::{Config, ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -59,12 +60,17 @@ impl Entries {
     }
 }
 
+/// Device, number and time of birth.
+type Identity = (u64, u64, SystemTime);
+
 /// Watches the directories of a set of [`Interest`]s.
 pub struct Watcher {
     inotify: RecommendedWatcher,
     events: mpsc::Receiver<notify::Result<Event>>,
     interests: Vec<Interest>,
     watched: BTreeMap<PathBuf, Entries>,
+    /// Which directories these are, as far as their watches are known to hold.
+    armed: BTreeMap<PathBuf, Identity>,
     /// When the first and the last change were seen that are still to be reported.
     changed: Option<(Instant, Instant)>,
 }
@@ -86,7 +92,8 @@ impl Watcher {
             let _ = tell.try_send(event);
         };
         let inotify = RecommendedWatcher::new(handler, config).map_err(into_io)?;
-        Ok(Self { inotify, events, interests: Vec::new(), watched: BTreeMap::new(), changed: None })
+        let (interests, watched, armed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { inotify, events, interests, watched, armed, changed: None })
     }
 
     /// Replaces what is watched. Call it before reading the files, so that a change
@@ -119,13 +126,18 @@ impl Watcher {
         }
     }
 
-    fn matters(&self, event: Option<notify::Result<Event>>) -> bool {
+    fn matters(&mut self, event: Option<notify::Result<Event>>) -> bool {
         // An error, a queue that overflowed, a channel that was full: something was missed.
-        let Some(Ok(event)) = event else { return true };
-        if self.events.len() + 1 >= WAITING {
+        let full = self.events.len() + 1 >= WAITING;
+        let event = event.and_then(Result::ok).filter(|event| !full && !event.need_rescan());
+        let Some(event) = event else {
+            self.armed.clear();
             return true;
+        };
+        for path in &event.paths {
+            self.armed.remove(path);
         }
-        event.need_rescan() || event.paths.iter().any(|path| self.path_matters(path))
+        event.paths.iter().any(|path| self.path_matters(path))
     }
 
     fn path_matters(&self, path: &Path) -> bool {
@@ -141,12 +153,19 @@ impl Watcher {
         for gone in self.watched.keys().filter(|known| !watched.contains_key(*known)) {
             // Fails when the directory is gone, and with it the watch.
             let _ = self.inotify.unwatch(gone);
+            self.armed.remove(gone);
         }
         for directory in watched.keys() {
-            // Also those that are known: another directory may have the name by now.
+            // Another directory may have the name by now. What is the same is not asked for again:
+            // that waits for another thread.
+            let identity = identity(directory);
+            if identity.is_some() && identity.as_ref() == self.armed.get(directory) {
+                continue;
+            }
+            self.armed.remove(directory);
             let armed = self.inotify.watch(directory, RecursiveMode::NonRecursive).map_err(into_io);
             match armed {
-                Ok(()) => {}
+                Ok(()) => self.armed.extend(identity.map(|identity| (directory.clone(), identity))),
                 // Gone since it was followed; its parent says so.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => refused.push(format!("{}: {error}", directory.display())),
@@ -175,6 +194,12 @@ impl Watcher {
         }
         directories
     }
+}
+
+/// What tells a directory from another that has its name, and its number, later. `None`: nothing does.
+fn identity(directory: &Path) -> Option<Identity> {
+    let found = directory.metadata().ok()?;
+    Some((found.dev(), found.ino(), found.created().ok()?))
 }
 
 fn into_io(error: notify::Error) -> io::Error {
