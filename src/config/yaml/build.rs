@@ -145,8 +145,21 @@ struct Open {
     anchor: usize,
     /// The key that waits for its value; of a map.
     key: Option<(String, Place)>,
-    /// The keys there are, with their lines; of a map.
+    /// The keys there are, with their lines; of a map with more than [`FEW`].
     seen: HashMap<String, u32>,
+}
+
+/// As many keys are looked through one by one.
+const FEW: usize = 16;
+
+/// The line in which `key` stands already among `entries`, which `seen` keeps up with once they are many.
+fn line_of(key: &str, entries: &[Entry], seen: &mut HashMap<String, u32>) -> Option<u32> {
+    if entries.len() <= FEW {
+        return entries.iter().find(|entry| entry.key == key).map(|entry| entry.place.line);
+    }
+    let new = entries.iter().skip(seen.len());
+    seen.extend(new.map(|entry| (entry.key.clone(), entry.place.line)));
+    seen.get(key).copied()
 }
 
 struct Builder<'p> {
@@ -292,10 +305,9 @@ impl Builder<'_> {
                     }
                     if key == "<<" {
                         self.report_at(&key, place, YamlError::MergeKey);
-                    } else if let Some(&first) = open.seen.get(&key) {
+                    } else if let Some(first) = line_of(&key, entries, &mut open.seen) {
                         self.report_at(&key, place, YamlError::Duplicate(first));
                     } else {
-                        open.seen.insert(key.clone(), place.line);
                         entries.push(Entry { key, place, value: node });
                     }
                 }
