@@ -34,7 +34,7 @@ fn main() {
     let path = folder.path().join("ours.log");
     let log = FileLog { path: path.clone(), max_size: 1 << 40, keep: 1, owner };
     let mut logs = Logs::new();
-    let pipe = logs.open("bench/flood/1", &Destination::File(log)).unwrap();
+    let pipe = logs.open("bench/flood/1", &Destination::File(Box::new(log))).unwrap();
     logs.forget("bench/flood/1");
     let began = Instant::now();
     flood(File::from(pipe), megabytes);

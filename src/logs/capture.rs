@@ -41,7 +41,7 @@ pub struct Line {
 
 /// What the thread is asked to do.
 enum Order {
-    Add { token: u64, source: Source },
+    Add { token: u64, source: Box<Source> },
     Reopen,
     Follow(Option<Sender<Line>>),
     HandOver { writers: Writers, answer: oneshot::Sender<Vec<HandedPipe>> },
@@ -96,7 +96,7 @@ impl Capture {
         self.reads = true;
         let sink = Sink::new(to, partial);
         let source = Source { pipe: pipe.into(), name: name.into(), to: to.clone(), sink };
-        self.order(Order::Add { token: self.last, source });
+        self.order(Order::Add { token: self.last, source: Box::new(source) });
     }
 
     /// Lets go of all pipes, once what was read of them is written.
@@ -165,7 +165,7 @@ struct Reader {
     /// Nobody is left to give orders.
     closed: bool,
     orders: Receiver<Order>,
-    sources: HashMap<u64, Source>,
+    sources: HashMap<u64, Box<Source>>,
     terminal: Terminal,
     files: Option<Files>,
     prefix: Prefix,
@@ -210,7 +210,7 @@ impl Reader {
         }
     }
 
-    fn add(&mut self, token: u64, source: Source) {
+    fn add(&mut self, token: u64, source: Box<Source>) {
         if let Destination::File(log) = &source.to {
             if self.files.is_none() {
                 self.files = Files::begin().ok();
@@ -254,7 +254,7 @@ impl Reader {
             let sink = Sink::new(&pipe.to, &pipe.partial);
             let source =
                 Source { pipe: pipe.reader.into(), name: pipe.instance.as_str().into(), to: pipe.to, sink };
-            self.add(token, source);
+            self.add(token, Box::new(source));
         }
     }
 

@@ -52,7 +52,7 @@ pub enum Destination {
     /// Nowhere.
     Null,
     /// A file that is rotated.
-    File(FileLog),
+    File(Box<FileLog>),
     /// The terminal, or whatever the supervisor's own stdout is, with the instance's
     /// name before each line.
     Terminal,

@@ -32,7 +32,7 @@ pub fn expand(
     env_files: &mut dyn EnvFiles,
 ) -> Wanted {
     let beanstalk: Arc<[ServerAddress]> = config.beanstalk.clone().into();
-    let mut wanted = Wanted::new();
+    let mut wanted = Vec::new();
     for (name, application) in &config.applications {
         let Some(found) = found.get(name) else { continue };
         let current = Current::of(application, found, &beanstalk);
@@ -46,11 +46,12 @@ pub fn expand(
                     number,
                 };
                 let spec = instance(id.clone(), daemon, &current.release, blocked.clone(), env_files);
-                wanted.insert(id, Arc::new(spec));
+                wanted.push((id, Arc::new(spec)));
             }
         }
     }
-    wanted
+    // At once: a tree that grows at its end is half empty.
+    wanted.into_iter().collect()
 }
 
 fn instance(

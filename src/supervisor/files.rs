@@ -102,7 +102,9 @@ pub fn read_bytes(path: &Path, cap: u64, reader: For, root: bool) -> Result<Vec<
     if root {
         allowed(path, &found, reader)?;
     }
-    let mut bytes = Vec::new();
+    // What is kept of it is kept for long: no more room than it takes.
+    let size = usize::try_from(found.len().min(cap)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(size);
     file.take(cap + 1).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 > cap {
         return Err(ReadError::TooLarge { path: path.to_owned(), cap });

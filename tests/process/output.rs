@@ -17,7 +17,7 @@ const SOMEBODY: (u32, u32) = (61_021, 61_021);
 fn file_log(folder: &TempDir, max_size: u64) -> Destination {
     let _ = chown(folder.path(), Some(SOMEBODY.0), Some(SOMEBODY.1));
     let path = folder.path().join("a.log");
-    Destination::File(FileLog { path, max_size, keep: 1, owner: Some(SOMEBODY) })
+    Destination::File(Box::new(FileLog { path, max_size, keep: 1, owner: Some(SOMEBODY) }))
 }
 
 /// Runs it to its end with that output.

@@ -128,12 +128,12 @@ impl Spawner {
         Ok(match &spec.daemon.process.log {
             LogTarget::Journal => self.logs.default_destination(),
             LogTarget::Null => Destination::Null,
-            LogTarget::File { path, max_size, keep } => Destination::File(FileLog {
+            LogTarget::File { path, max_size, keep } => Destination::File(Box::new(FileLog {
                 path: complete(spec, path)?.into(),
                 max_size: *max_size,
                 keep: *keep,
                 owner: Some((spec.daemon.process.account.uid, spec.daemon.process.account.gid)),
-            }),
+            })),
         })
     }
 

@@ -88,7 +88,7 @@ impl Driver {
 
     fn log_source(&self, spec: &InstanceSpec) -> LogSource {
         match self.spawner.destination(spec) {
-            Ok(Destination::File(file)) => LogSource::File { path: file.path },
+            Ok(Destination::File(file)) => LogSource::File { path: file.path.clone() },
             Ok(Destination::Journal) => LogSource::Journal { identifier: spec.id.to_string() },
             Ok(Destination::Terminal | Destination::Null) | Err(_) => LogSource::Terminal,
         }

@@ -81,7 +81,8 @@ fn of_token(token: u64) -> (Run, Source) {
 /// The processes that are there.
 pub(super) struct Table {
     set: ReadySet,
-    entries: HashMap<Run, Entry>,
+    /// Boxed: a table of large things is mostly room for more of them.
+    entries: HashMap<Run, Box<Entry>>,
     /// The numbers of their main processes: whatever else is our child is a stranger.
     pids: HashSet<i32>,
     /// Those that have ended, of whose group something may be left.
@@ -120,7 +121,8 @@ impl Table {
             added = added.and(self.set.add(notify, token(run, Source::Notify)));
         }
         self.pids.insert(child.pid());
-        self.entries.insert(run, Entry { process, check: None, stage, told: BTreeSet::new() });
+        let entry = Entry { process, check: None, stage, told: BTreeSet::new() };
+        self.entries.insert(run, Box::new(entry));
         added
     }
 
