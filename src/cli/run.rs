@@ -48,6 +48,7 @@ impl Run {
             image: image(),
             adopt: self.adopt,
         };
+        crate::process::stay_slim();
         // After an upgrade more may be open than what is usual, before anything else is.
         let _ = crate::process::raise_descriptor_limit();
         let _events = Events::begin("abaqis-daemons")?;

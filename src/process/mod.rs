@@ -32,6 +32,7 @@ mod prepare;
 mod quick;
 pub mod ready_set;
 mod signal;
+mod slim;
 mod slots;
 mod sockets;
 mod spawn;
@@ -48,10 +49,10 @@ pub use error::{SpawnError, SystemError};
 pub use group::Group;
 pub use own::{
     become_subreaper, hold_signals, keep_over_exec, raise_descriptor_limit, reexec, release_signals,
-    trim_memory,
 };
 pub use poller::Poller;
 pub use signal::{Signal, UnknownSignal};
+pub use slim::{slim, stay_slim};
 pub use sockets::{connect_now, output_pipe};
 pub use spawn::spawn;
 pub use strangers::{Stranger, Strangers, reap_strangers};

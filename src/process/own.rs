@@ -118,15 +118,6 @@ fn set_limit(resource: libc::__rlimit_resource_t, limit: libc::rlimit64) -> io::
     Ok(())
 }
 
-/// Gives memory that is free, but still held for later, back to the system.
-pub fn trim_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: it takes the allocator's own locks and touches only what is free.
-    unsafe {
-        libc::malloc_trim(0);
-    }
-}
-
 /// Becomes another program: same process, same children. Returns only if that failed.
 /// Descriptors that are not close-on-exec stay open.
 pub fn reexec(program: &Path, argv: &[CString]) -> io::Error {

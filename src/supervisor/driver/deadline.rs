@@ -7,6 +7,9 @@ use crate::lifecycle::Time;
 /// How long a change of the summary waits for more of them.
 const STATUS_PAUSE: Duration = Duration::from_millis(200);
 
+/// How long after a configuration is applied what that took is given back.
+const REST_PAUSE: Duration = Duration::from_millis(500);
+
 /// The supervisor's own appointments; the core has its own.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
@@ -18,6 +21,8 @@ pub(super) struct Deadlines {
     extend: Option<Time>,
     /// Tell systemd that it is ready, whatever the first plan still waits for.
     patience: Option<Time>,
+    /// Give back what a configuration took.
+    rest: Option<Time>,
 }
 
 /// What is due.
@@ -31,12 +36,14 @@ pub(super) enum Due {
     Extend,
     /// The start has taken long enough.
     Patience,
+    /// A configuration was applied a moment ago.
+    Rest,
 }
 
 impl Deadlines {
     /// The next of them.
     pub(super) fn next(&self) -> Option<Time> {
-        [self.status, self.ping, self.extend, self.patience].into_iter().flatten().min()
+        [self.status, self.ping, self.extend, self.patience, self.rest].into_iter().flatten().min()
     }
 
     /// Takes one that is due.
@@ -46,6 +53,7 @@ impl Deadlines {
             (&mut self.ping, Due::Ping),
             (&mut self.extend, Due::Extend),
             (&mut self.patience, Due::Patience),
+            (&mut self.rest, Due::Rest),
         ];
         let (at, due) = all.into_iter().find(|(at, _)| at.is_some_and(|at| at <= now))?;
         *at = None;
@@ -55,6 +63,11 @@ impl Deadlines {
     /// The summary has changed.
     pub(super) fn status_changed(&mut self, now: Time) {
         self.status.get_or_insert(now + STATUS_PAUSE);
+    }
+
+    /// A configuration is applied.
+    pub(super) fn applied(&mut self, now: Time) {
+        self.rest = Some(now + REST_PAUSE);
     }
 
     /// Ping in so long a time.

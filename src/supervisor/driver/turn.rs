@@ -23,8 +23,13 @@ use crate::control::status::SUMMED;
 use crate::lifecycle::{ProcessEvent, Run, Time};
 use crate::logs::Line;
 use crate::names::Selector;
+use crate::process::slim;
 use crate::supervisor::core::{Action, Core, Event};
 use crate::watch::Watcher;
+
+/// As many actions have room from one event to the next: a configuration brings thousands, what
+/// comes after it a few.
+const ROOM: usize = 16;
 
 /// Everything the supervisor has.
 pub(super) struct Driver {
@@ -133,6 +138,7 @@ impl Driver {
         for action in actions.drain(..) {
             self.act(action);
         }
+        actions.shrink_to(ROOM);
         self.actions = actions;
     }
 
@@ -249,6 +255,7 @@ impl Driver {
                     self.deadlines.extend_in(now, Systemd::EXTEND_EVERY);
                 }
                 Due::Patience => self.ready(),
+                Due::Rest => slim(),
             }
         }
         if self.core.next_deadline().is_some_and(|deadline| deadline <= now) {
@@ -286,6 +293,7 @@ impl Driver {
         if !self.told_ready && !self.core.is_leaving() {
             self.told_ready = true;
             self.deadlines.patience(None);
+            self.deadlines.applied(clock::now());
             self.systemd.set_status(self.summary());
             self.systemd.ready();
         }
