@@ -244,10 +244,10 @@ fn a_program_that_fails_after_all_ends_what_runs_and_starts_it_anew() {
 
 #[test]
 fn dev_and_a_stopping_supervisor_are_not_upgraded() {
-    let site =
-        Site::with_daemons("s: {command: [sh, -c, 'trap \"\" TERM; sleep infinity'], stop_timeout: 2s}");
+    let deaf = "[sh, -c, 'trap \"\" TERM; echo deaf; sleep infinity']";
+    let site = Site::with_daemons(&format!("s: {{command: {deaf}, stop_timeout: 2s}}"));
     let mut supervisor = site.start();
-    supervisor.wait_for("a/s/1", "ready");
+    until("it hears no SIGTERM", || site.log().contains("| deaf").then_some(()));
     supervisor.signal(libc::SIGTERM);
     until("the stop has begun", || site.log().contains("stopping, on SIGTERM").then_some(()));
     let replies = supervisor.ask(&json!({"request": "upgrade"}));
