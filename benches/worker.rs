@@ -10,15 +10,15 @@
 //!   has no second job at hand while the first one runs, so none can be faster
 //! - *worker*: `ayl_worker` with its executor, which does both and decides
 
-use std::error::Error;
+mod wire;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use wire::{Connection, Outcome, Server};
 
 const BODY: &str = r#"{"type":"ayl","failed_job_handler":"delete","code":"nil"}"#;
 
@@ -36,10 +36,10 @@ fn main() -> Outcome<()> {
     let server = Server::start(folder.path())?;
     let (mut bare, mut piped, mut eval, mut worker) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        bare.push(server.bare(jobs)?);
-        piped.push(server.piped(jobs)?);
+        bare.push(self::bare(&server, jobs)?);
+        piped.push(self::piped(&server, jobs)?);
         eval.push(evaluate(jobs)?);
-        worker.push(server.worker(folder.path(), jobs)?);
+        worker.push(work(&server, folder.path(), jobs)?);
     }
     let (bare, piped) = (median(&mut bare), median(&mut piped));
     let (eval, worker) = (median(&mut eval), median(&mut worker));
@@ -86,132 +86,74 @@ fn evaluate(lines: u32) -> Outcome<f64> {
     Ok(rate)
 }
 
-/// A beanstalkd on a socket.
-struct Server {
-    child: Child,
-    socket: PathBuf,
+/// A connection to a tube that has `jobs` more jobs.
+fn filled(server: &Server, jobs: u32) -> Outcome<Connection> {
+    let mut connection = server.connect()?;
+    for _ in 0..jobs {
+        connection.put(BODY)?;
+    }
+    Ok(connection)
 }
 
-/// A connection that uses and watches one tube.
-struct Connection(BufReader<UnixStream>);
-
-impl Server {
-    fn start(folder: &Path) -> Outcome<Self> {
-        let socket = folder.join("socket");
-        let listen = format!("unix:{}", socket.display());
-        let child = Command::new("beanstalkd").args(["-l", &listen]).stderr(Stdio::null()).spawn()?;
-        let server = Self { child, socket };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while UnixStream::connect(&server.socket).is_err() {
-            if Instant::now() > deadline {
-                return Err("beanstalkd does not listen".into());
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        Ok(server)
-    }
-
-    /// A connection to a tube that has `jobs` more jobs.
-    fn filled(&self, jobs: u32) -> Outcome<Connection> {
-        let mut connection = Connection(BufReader::new(UnixStream::connect(&self.socket)?));
-        for command in ["use t", "watch t", "ignore default"] {
-            connection.ask(command)?;
-        }
-        for _ in 0..jobs {
-            connection.ask(&format!("put 512 0 120 {}\r\n{BODY}", BODY.len()))?;
-        }
-        Ok(connection)
-    }
-
-    /// Jobs a second of a loop that reserves and deletes.
-    fn bare(&self, jobs: u32) -> Outcome<f64> {
-        let mut connection = self.filled(jobs)?;
-        let mut body = vec![0; BODY.len() + 2];
-        let start = Instant::now();
-        for _ in 0..jobs {
-            let reserved = connection.ask("reserve")?;
-            connection.0.read_exact(&mut body)?;
-            let id = reserved.split(' ').nth(1).ok_or("no job")?;
-            connection.ask(&format!("delete {id}"))?;
-        }
-        Ok(f64::from(jobs) / start.elapsed().as_secs_f64())
-    }
-
-    /// Jobs a second of a loop that deletes and reserves in one breath.
-    fn piped(&self, jobs: u32) -> Outcome<f64> {
-        let mut connection = self.filled(jobs)?;
-        let mut body = vec![0; BODY.len() + 2];
-        let mut reserved = connection.ask("reserve")?;
-        let start = Instant::now();
-        for _ in 1..jobs {
-            connection.0.read_exact(&mut body)?;
-            let id = reserved.split(' ').nth(1).ok_or("no job")?;
-            connection.ask(&format!("delete {id}\r\nreserve"))?;
-            reserved.clear();
-            connection.0.read_line(&mut reserved)?;
-            reserved.truncate(reserved.trim_end().len());
-        }
-        let rate = f64::from(jobs - 1) / start.elapsed().as_secs_f64();
-        connection.0.read_exact(&mut body)?;
+/// Jobs a second of a loop that reserves and deletes.
+fn bare(server: &Server, jobs: u32) -> Outcome<f64> {
+    let mut connection = filled(server, jobs)?;
+    let start = Instant::now();
+    for _ in 0..jobs {
+        let reserved = connection.ask("reserve")?;
+        connection.data(BODY.len())?;
         let id = reserved.split(' ').nth(1).ok_or("no job")?;
         connection.ask(&format!("delete {id}"))?;
-        Ok(rate)
     }
+    Ok(f64::from(jobs) / start.elapsed().as_secs_f64())
+}
 
-    /// Jobs a second of the worker, boot and end left out.
-    fn worker(&self, folder: &Path, jobs: u32) -> Outcome<f64> {
-        let mut connection = self.filled(jobs)?;
-        let mut worker = Command::new(env!("CARGO_BIN_EXE_ayl_worker"))
-            .args(["-t", "t", "-a"])
-            .arg(folder)
-            .env("AYL_BEANSTALK", format!("unix:{}", self.socket.display()))
-            .env("AYL_LIBRARY", env!("CARGO_MANIFEST_DIR"))
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut until = |left: u32| -> Outcome<(Instant, u32)> {
-            loop {
-                let ready = connection.ready()?;
-                if ready <= left {
-                    return Ok((Instant::now(), ready));
-                }
-                std::thread::sleep(Duration::from_millis(5));
+/// Jobs a second of a loop that deletes and reserves in one breath.
+fn piped(server: &Server, jobs: u32) -> Outcome<f64> {
+    let mut connection = filled(server, jobs)?;
+    let mut reserved = connection.ask("reserve")?;
+    let start = Instant::now();
+    for _ in 1..jobs {
+        connection.data(BODY.len())?;
+        let id = reserved.split(' ').nth(1).ok_or("no job")?;
+        connection.ask(&format!("delete {id}\r\nreserve"))?;
+        reserved = connection.line()?;
+    }
+    let rate = f64::from(jobs - 1) / start.elapsed().as_secs_f64();
+    connection.data(BODY.len())?;
+    let id = reserved.split(' ').nth(1).ok_or("no job")?;
+    connection.ask(&format!("delete {id}"))?;
+    Ok(rate)
+}
+
+/// Jobs a second of the worker, boot and end left out.
+fn work(server: &Server, folder: &Path, jobs: u32) -> Outcome<f64> {
+    let mut connection = filled(server, jobs)?;
+    let mut worker = server.worker(folder)?;
+    let mut until = |left: u32| -> Outcome<(Instant, u32)> {
+        loop {
+            let ready = ready(&mut connection)?;
+            if ready <= left {
+                return Ok((Instant::now(), ready));
             }
-        };
-        let rate = until(jobs / 10 * 9).and_then(|(start, first)| {
-            let (end, last) = until(jobs / 10)?;
-            Ok(f64::from(first - last) / (end - start).as_secs_f64())
-        });
-        until(0)?;
-        worker.kill()?;
-        worker.wait()?;
-        rate
-    }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let rate = until(jobs / 10 * 9).and_then(|(start, first)| {
+        let (end, last) = until(jobs / 10)?;
+        Ok(f64::from(first - last) / (end - start).as_secs_f64())
+    });
+    until(0)?;
+    worker.kill()?;
+    worker.wait()?;
+    rate
 }
 
-impl Connection {
-    /// The first line of the answer to a command.
-    fn ask(&mut self, command: &str) -> Outcome<String> {
-        self.0.get_mut().write_all(format!("{command}\r\n").as_bytes())?;
-        let mut line = String::new();
-        self.0.read_line(&mut line)?;
-        Ok(line.trim_end().to_owned())
-    }
-
-    /// How many jobs of the tube are ready.
-    fn ready(&mut self) -> Outcome<u32> {
-        let head = self.ask("stats-tube t")?;
-        let length: usize = head.rsplit(' ').next().unwrap_or_default().parse()?;
-        let mut text = vec![0; length + 2];
-        self.0.read_exact(&mut text)?;
-        let text = String::from_utf8(text)?;
-        let line = text.lines().find_map(|line| line.strip_prefix("current-jobs-ready: "));
-        Ok(line.ok_or("no figure")?.trim().parse()?)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// How many jobs of the tube are ready.
+fn ready(connection: &mut Connection) -> Outcome<u32> {
+    let head = connection.ask("stats-tube t")?;
+    let length = head.rsplit(' ').next().unwrap_or_default().parse()?;
+    let text = String::from_utf8(connection.data(length)?)?;
+    let line = text.lines().find_map(|line| line.strip_prefix("current-jobs-ready: "));
+    Ok(line.ok_or("no figure")?.trim().parse()?)
 }
