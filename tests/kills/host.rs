@@ -4,27 +4,12 @@ use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, geteuid};
 use tempfile::TempDir;
 
-/// Only a test that fails waits for so long.
-const LONG: Duration = Duration::from_mins(1);
-
-/// Tries until there is something; panics with `what` when there is nothing for long.
-#[track_caller]
-pub(crate) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + LONG;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
+use crate::wait::until;
 
 /// The folder, which is the application's and the supervisor's, and the running supervisor.
 pub(crate) struct Host {

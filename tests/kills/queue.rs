@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use crate::host::until;
 use crate::ledger::Puts;
+use crate::wait::until;
 
 /// A web application that puts jobs as long as it is allowed to, in a thread of its own.
 pub(crate) struct Putter(JoinHandle<Puts>);

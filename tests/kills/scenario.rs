@@ -10,9 +10,10 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
 use crate::beanstalkd::Beanstalkd;
-use crate::host::{Host, until};
+use crate::host::Host;
 use crate::ledger::{self, Account, Kill, Moment, Victim};
 use crate::queue::{Putter, left};
+use crate::wait::until;
 
 /// What a job writes, with one system call a line: nobody's line is ever mixed with another's.
 const APPLICATION: &str = r##"

@@ -37,7 +37,7 @@ fn timetable() -> String {
 fn disturb(scene: &Scene, random: &mut Random) {
     let mut schedulers: Vec<Scheduler> = NAMES.iter().map(|name| scene.start(name, "a-1")).collect();
     // Tokens are put by whoever has missed them for a while: none would be, at this rate.
-    crate::scene::until("every entry to have begun", || {
+    crate::wait::until("every entry to have begun", || {
         let logs: String = NAMES.iter().map(|name| scene.log(name)).collect();
         (0..ENTRIES).all(|entry| logs.contains(&format!("entry e{entry}: job"))).then_some(())
     });
@@ -69,7 +69,7 @@ fn disturb(scene: &Scene, random: &mut Random) {
     let now = Timestamp::now();
     for entry in 0..ENTRIES {
         let put = format!("e{entry}: job");
-        crate::scene::until(&format!("e{entry} has caught up"), || {
+        crate::wait::until(&format!("e{entry} has caught up"), || {
             let caught_up = NAMES.iter().any(|name| {
                 scene
                     .log(name)

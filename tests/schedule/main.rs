@@ -3,6 +3,8 @@
 
 #[path = "../support/beanstalkd.rs"]
 mod beanstalkd;
+#[path = "../support/wait.rs"]
+mod wait;
 
 #[path = "../support/golden.rs"]
 mod golden;

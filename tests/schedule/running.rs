@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, ToSpan};
 
 use crate::beanstalkd::Beanstalkd;
-use crate::scene::{Scene, until};
+use crate::scene::Scene;
+use crate::wait::until;
 
 const SECONDS: &str = "tick: {every: 1s, code: Tick.run, catch_up: all}\n";
 

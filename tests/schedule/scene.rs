@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
 use abaqis_daemons::beanstalk::Job;
 use abaqis_daemons::queue::{Client, Options};
@@ -12,22 +11,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use crate::beanstalkd::Beanstalkd;
-
-/// Only a test that fails waits for so long.
-pub(crate) const LONG: Duration = Duration::from_mins(1);
-
-/// Tries until there is something; panics with `what` when there is nothing for long.
-#[track_caller]
-pub(crate) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + LONG;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
+use crate::wait::until;
 
 /// A queue, and a folder with the timetable of an application `a`.
 pub(crate) struct Scene {

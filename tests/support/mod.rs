@@ -11,21 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Only a test that fails waits for so long.
-pub(crate) const LONG: Duration = Duration::from_secs(30);
-
-/// Tries until there is something; panics with `what` when there is nothing for long.
-#[track_caller]
-pub(crate) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + LONG;
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
+mod wait;
+pub(crate) use wait::{LONG, until};
 
 /// The supervisor's program.
 pub(crate) fn program() -> Command {
