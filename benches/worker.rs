@@ -6,8 +6,9 @@
 //! - *bare*: a loop of `reserve` and `delete` over a socket, in Rust, that runs nothing
 //! - *piped*: the same with each `delete` and the next `reserve` in one write, as the worker does
 //! - *eval*: Ruby that evaluates a line and answers, a line at a time over pipes
-//! - *floor*: what a worker could do that did nothing but these two in turn, *piped* and *eval*; it
-//!   has no second job at hand while the first one runs, so none can be faster
+//! - *floor*: these two in turn, *piped* and *eval*, by somebody who is woken for each answer. A
+//!   worker has no second job at hand while the first one runs; it can only be faster by staying
+//!   awake where that pays
 //! - *worker*: `ayl_worker` with its executor, which does both and decides
 
 mod wire;

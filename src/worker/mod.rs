@@ -11,6 +11,7 @@
 //! the queue. So the executor may crash, hang or run out of memory, and the worker
 //! still holds the job and says what becomes of it.
 
+mod busy_poll;
 mod core;
 mod exec;
 mod executor;

@@ -18,6 +18,7 @@ use signal_hook_tokio::Signals;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep_until};
 
+use super::busy_poll::{BusyPoll, awake};
 use super::core::{Action, Content, Core, Doing, Event};
 use super::executor::{Executor, Said};
 use super::frame::{FromExecutor, PROTOCOL, ToExecutor};
@@ -79,6 +80,8 @@ struct Worker {
     journal: Journal,
     began: Instant,
     alarm: Alarm,
+    /// While a job runs, and while the queue is asked.
+    polls: [BusyPoll; 2],
     ended: Option<Status>,
 }
 
@@ -142,6 +145,7 @@ async fn run(options: Options, mut terminations: mpsc::Receiver<()>) -> io::Resu
         log: Log::stderr()?,
         began: Instant::now(),
         alarm: Alarm::new(),
+        polls: [BusyPoll::new(), BusyPoll::new()],
         ended: None,
     };
     worker.tell(Event::Tick).await;
@@ -156,6 +160,9 @@ async fn run(options: Options, mut terminations: mpsc::Receiver<()>) -> io::Resu
 impl Worker {
     async fn wait(&mut self, news: &mut mpsc::Receiver<News>, terminations: &mut mpsc::Receiver<()>) -> Wake {
         let deadline = self.core.next_deadline().and_then(|at| self.began.checked_add(at));
+        let poll = &mut self.polls[usize::from(self.core.job().is_none())];
+        let start = Instant::now();
+        let until = poll.begin(start);
         let log = &mut self.log;
         let executor = async {
             match &mut self.stage {
@@ -164,12 +171,15 @@ impl Worker {
                 Stage::Up(executor) => Wake::Said(executor.next(log).await),
             }
         };
-        tokio::select! {
+        let wake = tokio::select! {
             Some(()) = terminations.recv() => Wake::Terminate,
             Some(news) = news.recv() => Wake::News(news),
             wake = executor => wake,
             () = self.alarm.ring(deadline) => Wake::Deadline,
-        }
+            never = awake(until) => match never {},
+        };
+        poll.end(start.elapsed());
+        wake
     }
 
     async fn wake(&mut self, wake: Wake) {
