@@ -158,9 +158,9 @@ fn is_alive(pid: u32) -> bool {
 fn a_worker_that_slept_through_its_reservation_does_not_run_the_job_beside_another() {
     let scene = Scene::new();
     let code = "Ledger.write(\"begin #{$$}\"); sleep 5; Ledger.write(\"end #{$$}\")";
-    // Stopped before its first touch, a second on: beanstalkd 1.12 never takes a job away that
+    // Stopped before its first touch, two seconds on: beanstalkd 1.12 never takes a job away that
     // was touched once, as long as its connection is open and silent.
-    let id = scene.put_body(&crate::scene::message("bury", code), 3);
+    let id = scene.put_body(&crate::scene::message("bury", code), 6);
     let first = scene.worker();
     scene.until_ledger(1);
     let executor = first.executor();
