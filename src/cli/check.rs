@@ -95,15 +95,17 @@ fn check(file: &Path, host: &dyn Host, out: &mut dyn Write, err: &mut dyn Write)
     Ok(Exit::Success)
 }
 
-/// What it would run: `2 applications, 5 daemons, 9 instances`.
+/// What it would run: `2 applications, 5 daemons, 9 instances`; `3 to 9` where that goes by the load.
 fn summary(config: &Config) -> String {
     let daemons = || config.applications.values().flat_map(|application| application.daemons.values());
-    let instances: u64 = daemons().map(|daemon| u64::from(daemon.count)).sum();
+    let most: u64 = daemons().map(|daemon| u64::from(daemon.count)).sum();
+    let least: u64 =
+        daemons().map(|daemon| u64::from(daemon.scale.map_or(daemon.count, |scale| scale.min))).sum();
     let count = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
     [
         count(config.applications.len() as u64, "application"),
         count(daemons().count() as u64, "daemon"),
-        count(instances, "instance"),
+        if least < most { format!("{least} to {most} instances") } else { count(most, "instance") },
     ]
     .join(", ")
 }

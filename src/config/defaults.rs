@@ -36,6 +36,8 @@ pub(super) const KILL: Kill = Kill::Group;
 pub(super) const LOG_MAX_SIZE: u64 = 10 << 20;
 /// `log.keep`.
 pub(super) const LOG_KEEP: u32 = 5;
+/// `target_wait`: longer than a job of the web takes, shorter than somebody's patience.
+pub(super) const TARGET_WAIT: Duration = Duration::from_secs(10);
 /// `drain_timeout` and `on_drain_timeout`.
 pub(super) const DRAIN: Drain =
     Drain { timeout: Duration::from_hours(24), on_timeout: OnDrainTimeout::Report };

@@ -72,9 +72,6 @@ pub enum Fault {
     /// Keys that exclude each other.
     #[error("{0} and {1} exclude each other")]
     Both(&'static str, &'static str),
-    /// `workers: {min, max}`.
-    #[error("scaling by load is not in this version; write count")]
-    NoScaling,
 
     // Values.
     /// A duration or size.
@@ -150,6 +147,21 @@ pub enum Fault {
         /// As it would be written.
         max: String,
     },
+
+    /// The same of workers.
+    #[error("min ({min}) is more than max ({max})")]
+    ScaleOrder {
+        /// As it is written.
+        min: u32,
+        /// As it is written.
+        max: u32,
+    },
+    /// A setting of scaling, where nothing scales.
+    #[error("means nothing without min and max")]
+    NoScale,
+    /// Less than what runs in any case.
+    #[error("is less than the {0} workers that run at least")]
+    SmallBudget(u64),
 
     // What the machine says.
     /// `user`.

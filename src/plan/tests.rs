@@ -32,6 +32,7 @@ fn daemon(index: usize, (count, command, timeout, _): Choice) -> Daemon {
         name: NAMES[index].parse().unwrap(),
         kind: Kind::Other,
         count,
+        scale: None,
         process: Arc::new(Process {
             command: [format!("run-{command}").parse().unwrap()].into(),
             account: Arc::new(account),

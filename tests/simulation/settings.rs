@@ -165,6 +165,7 @@ fn write(name: &str, choice: &Choice) -> Daemon {
             _ => Kind::Other,
         },
         count: choice.count,
+        scale: None,
         process: Arc::new(Process {
             command: [command.parse().unwrap()].into(),
             account: Arc::new(Account {

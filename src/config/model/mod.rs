@@ -34,6 +34,8 @@ pub struct Config {
     pub beanstalk: Vec<ServerAddress>,
     /// `watch`: whether an edit of the files is applied without being asked to.
     pub watch: bool,
+    /// What all workers of the host together may take.
+    pub budget: Budget,
     /// `applications`, by name.
     pub applications: BTreeMap<ApplicationName, Arc<Application>>,
 }
@@ -91,6 +93,27 @@ pub enum OnDrainTimeout {
     Move,
 }
 
+/// What the workers of all applications together may take. Those that run in any case (a `count`,
+/// a `min`, the last worker of an older release) do so all the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Budget {
+    /// `max_workers`: how many there may be.
+    pub workers: Option<u32>,
+    /// `max_workers_memory`: how many bytes they may hold before no more are started.
+    pub memory: Option<u64>,
+}
+
+/// How many workers there are, where that goes by what waits on their tube.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scale {
+    /// `min`: never fewer; at least 1.
+    pub min: u32,
+    /// `max`: never more; not below `min`.
+    pub max: u32,
+    /// `target_wait`: how long what is ready may take to be begun; more than zero.
+    pub target: Duration,
+}
+
 /// One daemon of an application: `count` processes alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Daemon {
@@ -98,8 +121,11 @@ pub struct Daemon {
     pub name: DaemonName,
     /// What kind of daemon it is. Its settings are in `process.command` already.
     pub kind: Kind,
-    /// How many processes of it there are; 0 to [`MAX_COUNT`].
+    /// How many processes of it there are, or may be with a `scale`; 0 to [`MAX_COUNT`].
     pub count: u32,
+    /// `min` and `max` of workers; then `count` is the latter.
+    #[serde(default)]
+    pub scale: Option<Scale>,
     /// What each of them is.
     pub process: Arc<Process>,
     /// How each of them is kept running.

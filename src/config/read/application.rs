@@ -52,6 +52,9 @@ impl Drain {
 pub(in crate::config) struct WorkersLayer {
     pub(in crate::config) settings: Layer,
     pub(in crate::config) drain: Drain,
+    pub(in crate::config) min: Option<(u32, Place)>,
+    pub(in crate::config) max: Option<(u32, Place)>,
+    pub(in crate::config) target_wait: Option<(Duration, Place)>,
     pub(in crate::config) runtime: Option<(Runtime, Place)>,
     pub(in crate::config) require: Option<(PathBuf, Place)>,
     pub(in crate::config) preload: Option<(bool, Place)>,
@@ -73,6 +76,9 @@ impl WorkersLayer {
     /// The settings of `ayl_worker` that are given, with their places.
     pub(in crate::config) fn of_ayl_worker(&self) -> impl Iterator<Item = (&'static str, Place)> {
         [
+            ("min", self.min.map(|(_, place)| place)),
+            ("max", self.max.map(|(_, place)| place)),
+            ("target_wait", self.target_wait.map(|(_, place)| place)),
             ("runtime", self.runtime.map(|(_, place)| place)),
             ("require", self.require.as_ref().map(|(_, place)| *place)),
             ("preload", self.preload.map(|(_, place)| place)),
@@ -114,6 +120,9 @@ pub(super) const APPLICATION: &[Key<ApplicationLayer>] = &[
 ];
 
 pub(super) const WORKERS: &[Key<WorkersLayer>] = &[
+    Key { name: "min", read: |w, r, n| w.min = r.some(n).map(|value| (value, n.place)) },
+    Key { name: "max", read: |w, r, n| w.max = r.some(n).map(|value| (value, n.place)) },
+    Key { name: "target_wait", read: |w, r, n| w.target_wait = r.time(n).map(|value| (value, n.place)) },
     Key {
         name: "runtime",
         read: |w, r, n| {
@@ -231,15 +240,38 @@ fn workers(reader: &mut Reader<'_>, node: &Node) -> Option<WorkersLayer> {
     }
     let known = || [names(WORKERS), names(DRAIN), Layer::names()].concat();
     each(reader, node, "a map of settings", &known, |reader, entry| {
-        if matches!(entry.key.as_str(), "min" | "max") {
-            reader.error(entry.place, Fault::NoScaling);
-            return true;
-        }
         take(WORKERS, &mut layer, reader, entry)
             || take(DRAIN, &mut layer.drain, reader, entry)
             || layer.settings.take(reader, entry)
     })?;
+    bounds(reader, node, &layer);
     Some(layer)
+}
+
+/// `min` and `max` stand together, and in the place of `count`.
+fn bounds(reader: &mut Reader<'_>, node: &Node, layer: &WorkersLayer) {
+    let Value::Map(entries) = &node.value else { return };
+    let key = |name: &str| entries.iter().find(|entry| entry.key == name).map(|entry| entry.place);
+    let (min, max) = (key("min"), key("max"));
+    match (min, max) {
+        (Some(_), None) => reader.error(node.place, Fault::Missing("max")),
+        (None, Some(_)) => reader.error(node.place, Fault::Missing("min")),
+        (None, None) => {
+            if let Some(place) = key("target_wait") {
+                reader.at("target_wait", |reader| reader.error(place, Fault::NoScale));
+            }
+        }
+        (Some(_), Some(_)) => {
+            if let (Some((min, place)), Some((max, _))) = (layer.min, layer.max)
+                && min > max
+            {
+                reader.at("min", |reader| reader.error(place, Fault::ScaleOrder { min, max }));
+            }
+        }
+    }
+    if let (Some(place), Some(bound)) = (key("count"), min.map(|_| "min").or(max.map(|_| "max"))) {
+        reader.at("count", |reader| reader.error(place, Fault::Both("count", bound)));
+    }
 }
 
 fn scheduler(reader: &mut Reader<'_>, node: &Node) -> Option<SchedulerLayer> {

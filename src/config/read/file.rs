@@ -16,6 +16,8 @@ use crate::names::ApplicationName;
 pub(in crate::config) struct Files {
     pub(in crate::config) beanstalk: Option<Vec<ServerAddress>>,
     pub(in crate::config) watch: Option<bool>,
+    pub(in crate::config) max_workers: Option<(u32, Place)>,
+    pub(in crate::config) max_workers_memory: Option<u64>,
     pub(in crate::config) defaults: Layer,
     pub(in crate::config) drain: Drain,
     pub(in crate::config) applications: BTreeMap<ApplicationName, ApplicationLayer>,
@@ -28,6 +30,8 @@ pub(in crate::config) struct Files {
 pub(super) const FILE: &[Key<Files>] = &[
     Key { name: "beanstalk", read: |f, r, n| f.beanstalk = beanstalk(r, n) },
     Key { name: "watch", read: |f, r, n| f.watch = r.boolean(n) },
+    Key { name: "max_workers", read: |f, r, n| f.max_workers = r.some(n).map(|value| (value, n.place)) },
+    Key { name: "max_workers_memory", read: |f, r, n| f.max_workers_memory = r.space(n) },
     Key { name: "defaults", read: Files::defaults },
     Key { name: "applications", read: Files::applications },
 ];

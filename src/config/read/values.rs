@@ -82,6 +82,13 @@ impl Reader<'_> {
         u32::try_from(count).ok()
     }
 
+    /// How many, and at least one.
+    pub(super) fn some(&mut self, node: &Node) -> Option<u32> {
+        let max = i64::from(crate::config::MAX_COUNT);
+        let count = self.whole(node, 1..=max, "a whole number from 1 to 10000")?;
+        u32::try_from(count).ok()
+    }
+
     /// A number with at most three decimals within `range`, in thousandths.
     pub(super) fn milli(
         &mut self,

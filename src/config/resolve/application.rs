@@ -10,8 +10,8 @@ use crate::config::fault::{Fault, slip};
 use crate::config::read::{ApplicationLayer, Files, Given, Layer, Reader, SchedulerLayer, WorkersLayer};
 use crate::config::yaml::Place;
 use crate::config::{
-    Application, Config, Daemon, Drain, Kind, LogTarget, Ready, Runtime, Scheduler, ServerAddress, Signing,
-    Template, Variable, VersionSource, Worker, defaults,
+    Application, Budget, Config, Daemon, Drain, Kind, LogTarget, Ready, Runtime, Scale, Scheduler,
+    ServerAddress, Signing, Template, Variable, VersionSource, Worker, defaults,
 };
 use crate::names::{ApplicationName, DaemonName};
 
@@ -31,11 +31,31 @@ pub(in crate::config) fn resolve(reader: &mut Reader<'_>, files: &Files) -> Conf
             });
         }
     });
+    let budget = budget(reader, files, &applications);
     Config {
+        budget,
         beanstalk: files.beanstalk.clone().unwrap_or_else(|| vec![ServerAddress::default()]),
         watch: files.watch.unwrap_or(true),
         applications,
     }
+}
+
+/// What all workers together may take; it has to be enough for those that run in any case.
+fn budget(
+    reader: &mut Reader<'_>,
+    files: &Files,
+    applications: &BTreeMap<ApplicationName, Arc<Application>>,
+) -> Budget {
+    if let Some((most, place)) = files.max_workers {
+        let daemons = applications.values().flat_map(|application| application.daemons.values());
+        let workers = daemons.filter(|daemon| matches!(daemon.kind, Kind::Worker(_)));
+        let least = workers.map(|daemon| u64::from(daemon.scale.map_or(daemon.count, |scale| scale.min)));
+        let least = least.sum();
+        if least > u64::from(most) {
+            reader.at("max_workers", |reader| reader.error(place, Fault::SmallBudget(least)));
+        }
+    }
+    Budget { workers: files.max_workers.map(|(most, _)| most), memory: files.max_workers_memory }
 }
 
 /// At `defaults` an application may lack what is named; that all of them do is a slip.
@@ -76,6 +96,7 @@ struct Wanted<'l> {
     place: Place,
     kind: Kind,
     count: u32,
+    scale: Option<Scale>,
     command: Option<crate::config::Command>,
     layer: &'l Layer,
 }
@@ -141,6 +162,7 @@ impl<'r> Resolver<'r, '_> {
                 place: daemon.place,
                 kind: Kind::Other,
                 count: self.count(&daemon.value),
+                scale: None,
                 command: None,
                 layer: &daemon.value,
             });
@@ -208,17 +230,24 @@ impl<'r> Resolver<'r, '_> {
                 place,
                 kind: Kind::Preloader,
                 count: 1,
+                scale: None,
                 command: Some(programs::preloader(&program_dir, &kind)),
                 layer: &workers.settings,
             });
         }
+        let scale = workers.min.zip(workers.max).map(|((min, _), (max, _))| Scale {
+            min,
+            max,
+            target: workers.target_wait.map_or(defaults::TARGET_WAIT, |(target, _)| target),
+        });
         wanted.push(Wanted {
             name: worker,
             key: vec!["workers"],
             place,
             command: (!own).then(|| programs::worker(&program_dir, &kind)),
             kind: Kind::Worker(kind),
-            count: self.count(&workers.settings),
+            count: scale.map_or_else(|| self.count(&workers.settings), |scale| scale.max),
+            scale,
             layer: &workers.settings,
         });
     }
@@ -252,6 +281,7 @@ impl<'r> Resolver<'r, '_> {
             place,
             kind: Kind::Scheduler(kind),
             count: 1,
+            scale: None,
             command,
             layer: &scheduler.settings,
         })
@@ -327,8 +357,8 @@ impl<'r> Resolver<'r, '_> {
             }
         }
         let policy = self.shared.policy(&layers, own);
-        let Wanted { name, kind, count, .. } = wanted;
-        Some((name.clone(), Arc::new(Daemon { name, kind, count, process, policy, drain })))
+        let Wanted { name, kind, count, scale, .. } = wanted;
+        Some((name.clone(), Arc::new(Daemon { name, kind, count, scale, process, policy, drain })))
     }
 
     /// What speaks against this log file.

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use super::quantity::{write_duration, write_size};
 use super::{
     Application, Backoff, Bound, Command, Config, Daemon, Kill, Kind, Limits, LogTarget, Milli,
-    OnDrainTimeout, Policy, Process, Ready, Restart, Runtime, Scheduler, Signing, Template, VersionSource,
-    Worker,
+    OnDrainTimeout, Policy, Process, Ready, Restart, Runtime, Scale, Scheduler, Signing, Template,
+    VersionSource, Worker,
 };
 use crate::names::DaemonName;
 
@@ -22,8 +22,13 @@ impl Config {
         let applications: Map<String, Value> =
             applications.map(|(name, one)| (name.to_string(), application(one))).collect();
         let beanstalk: Vec<String> = self.beanstalk.iter().map(ToString::to_string).collect();
-        let all = json!({ "beanstalk": beanstalk, "watch": self.watch, "applications": applications });
-        write::write(&all)
+        let mut all = Map::new();
+        all.insert("beanstalk".into(), beanstalk.into());
+        all.insert("watch".into(), self.watch.into());
+        insert(&mut all, "max_workers", self.budget.workers);
+        insert(&mut all, "max_workers_memory", self.budget.memory.map(write_size));
+        all.insert("applications".into(), applications.into());
+        write::write(&all.into())
     }
 }
 
@@ -80,7 +85,13 @@ fn daemon(daemon: &Daemon) -> Map<String, Value> {
     if own_command {
         map.insert("command".into(), command(&daemon.process.command));
     }
-    map.insert("count".into(), daemon.count.into());
+    if let Some(Scale { min, max, target }) = daemon.scale {
+        map.insert("min".into(), min.into());
+        map.insert("max".into(), max.into());
+        map.insert("target_wait".into(), write_duration(target).into());
+    } else {
+        map.insert("count".into(), daemon.count.into());
+    }
     process(&mut map, &daemon.process);
     policy(&mut map, &daemon.policy);
     map

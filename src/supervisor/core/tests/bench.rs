@@ -136,6 +136,7 @@ impl Entry {
             name: self.name.split_once('/').unwrap().1.parse().unwrap(),
             kind: self.kind.clone(),
             count: self.count,
+            scale: None,
             process: Arc::new(Process {
                 command: [self.command.parse().unwrap()].into(),
                 account: Arc::new(account),
