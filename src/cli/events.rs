@@ -110,6 +110,7 @@ mod tests {
             exit: Some("exit 1".into()),
             reason: Some("again in 200ms".into()),
             application: None,
+            resized: None,
         }
     }
 

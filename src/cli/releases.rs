@@ -129,13 +129,21 @@ fn cells(release: &ReleaseStatus) -> Vec<Cell> {
         (Tone::Plain, release.application.to_string()),
         optional(release.version.as_ref()),
         (tone(release), release.part.word().to_owned()),
-        (Tone::Plain, format!("{}/{}", release.workers_ready, release.workers)),
+        (Tone::Plain, format!("{}/{}{}", release.workers_ready, release.workers, bounds(release))),
         jobs(|jobs| jobs.ready),
         jobs(|jobs| jobs.reserved),
         jobs(|jobs| jobs.delayed),
         jobs(|jobs| jobs.buried),
         optional(release.tube.as_ref()),
     ]
+}
+
+/// ` of 1-8` where they go by the load.
+fn bounds(release: &ReleaseStatus) -> String {
+    release
+        .scaling
+        .as_ref()
+        .map_or_else(String::new, |scaling| format!(" of {}-{}", scaling.min, scaling.max))
 }
 
 fn tone(release: &ReleaseStatus) -> Tone {
@@ -162,10 +170,12 @@ fn optional(value: Option<impl ToString>) -> Cell {
     value.map_or((Tone::Faint, "-".to_owned()), |value| (Tone::Plain, value.to_string()))
 }
 
-/// On a terminal, below the instances: the releases of those applications that have several.
+/// On a terminal, below the instances: the releases of those applications that have several, or whose
+/// workers go by the load.
 pub(super) fn below_status(screen: &mut Screen<'_>, releases: &[ReleaseStatus]) -> io::Result<()> {
     let several = |release: &&ReleaseStatus| {
-        releases.iter().filter(|other| other.application == release.application).count() > 1
+        release.scaling.is_some()
+            || releases.iter().filter(|other| other.application == release.application).count() > 1
     };
     for release in releases.iter().filter(several) {
         let version = release.version.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
@@ -174,7 +184,13 @@ pub(super) fn below_status(screen: &mut Screen<'_>, releases: &[ReleaseStatus]) 
             format!(": {ready} ready, {reserved} reserved, {delayed} delayed, {buried} buried")
         });
         let tube = release.tube.as_ref().map_or_else(String::new, |tube| format!(", tube {tube}"));
-        let rest = format!("{tube}{}", jobs.unwrap_or_default());
+        let workers = release.scaling.as_ref().map_or_else(String::new, |scaling| {
+            format!(
+                ", {} workers of {} to {}, {} wanted",
+                release.workers, scaling.min, scaling.max, scaling.wanted
+            )
+        });
+        let rest = format!("{workers}{tube}{}", jobs.unwrap_or_default());
         let said = said(release).map_or_else(String::new, |text| format!("; {text}"));
         screen.line(&[
             (Tone::Plain, &name),

@@ -89,6 +89,38 @@ pub struct ReleaseStatus {
     pub draining_since: Option<Timestamp>,
     /// The version that is deployed, where an operator has gone back from it to this release.
     pub pinned_against: Option<Version>,
+    /// Between which bounds its workers go by the load, if they do.
+    #[serde(default)]
+    pub scaling: Option<Scaling>,
+}
+
+/// How a release scales.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scaling {
+    /// Never fewer workers,
+    pub min: u32,
+    /// and never more.
+    pub max: u32,
+    /// As many as the load asks for.
+    pub wanted: u32,
+    /// What a job took lately, in milliseconds, once that is known.
+    pub run_time_ms: Option<u64>,
+}
+
+/// Workers become more or fewer, or are fewer than wanted: the numbers behind that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resized {
+    /// How many there were.
+    pub from: u32,
+    /// How many there are to be.
+    pub to: u32,
+    /// Bounds, what the load asks for, and what a job took.
+    #[serde(flatten)]
+    pub scaling: Scaling,
+    /// How long a job may wait, in milliseconds.
+    pub target_wait_ms: u64,
+    /// What the last look at the tube found.
+    pub jobs: Option<Jobs>,
 }
 
 /// Which part a release plays.
@@ -151,6 +183,9 @@ pub struct Event {
     /// Whose release this tells of, where it is not about one instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<ApplicationName>,
+    /// The numbers behind it, where it tells of how many workers a release has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resized: Option<Resized>,
 }
 
 /// One line of `plan`.

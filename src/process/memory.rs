@@ -1,5 +1,6 @@
 //! Memory: that of a process, and memory that is handed to the next program.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -13,9 +14,37 @@ pub fn resident(pid: i32) -> io::Result<u64> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidData);
     let statm = fs::read_to_string(format!("/proc/{pid}/statm"))?;
     let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).ok_or_else(invalid)?;
-    let page =
-        sysconf(SysconfVar::PAGE_SIZE)?.and_then(|page| u64::try_from(page).ok()).ok_or_else(invalid)?;
-    Ok(pages * page)
+    Ok(pages * page_size()?)
+}
+
+fn page_size() -> io::Result<u64> {
+    let page = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|page| u64::try_from(page).ok());
+    page.ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+/// Bytes of memory of all processes, by the session they are in; pages that several share are counted
+/// for each.
+pub fn of_sessions() -> io::Result<HashMap<i32, u64>> {
+    let page = page_size()?;
+    let mut sessions = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(pid) = name.to_str().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())) else {
+            continue;
+        };
+        // It may have ended by now.
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        let Some((session, pages)) = session_and_pages(&stat) else { continue };
+        *sessions.entry(session).or_default() += pages * page;
+    }
+    Ok(sessions)
+}
+
+/// `pid (name) state ppid pgrp session …`, and the 24th is `rss`: the name may hold anything.
+fn session_and_pages(stat: &str) -> Option<(i32, u64)> {
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    let session = fields.nth(3)?.parse().ok()?;
+    Some((session, fields.nth(17)?.parse().ok()?))
 }
 
 /// Bytes of memory of a process, each page it shares counted by its share. Slower.
@@ -87,6 +116,15 @@ mod tests {
         assert!(resident(pid).unwrap() > 100_000);
         assert!(proportional(pid).unwrap() > 100_000);
         assert!(resident(-1).is_err());
+    }
+
+    #[test]
+    fn a_session_has_the_memory_of_its_processes() {
+        let session = nix::unistd::getsid(None).unwrap().as_raw();
+        let own = resident(nix::unistd::getpid().as_raw()).unwrap();
+        assert!(of_sessions().unwrap()[&session] >= own / 2);
+        let stat = "7 (a) b) S 1 7 5 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 77 1000 300 1844 1";
+        assert_eq!(session_and_pages(stat), Some((5, 300)));
     }
 
     #[test]

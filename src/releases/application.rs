@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::drain::{Draining, Stage, Why};
 use super::kept::{Blueprint, Kept};
+use super::news::Outcome;
 use super::{Hand, HandState, Look};
 use crate::lifecycle::Time;
 use crate::names::Version;
@@ -91,7 +92,7 @@ impl Application {
 
     /// Adds all that is to run of it.
     pub fn add_to(&self, wanted: &mut Wanted) {
-        self.current.add_to(wanted, true, |_| true);
+        self.current.add_to(wanted, true, |number| self.current.has(number));
         if let Some(candidate) = &self.candidate {
             candidate.kept.add_to(wanted, false, |number| candidate.numbers.contains(&number));
         }
@@ -186,16 +187,30 @@ impl Application {
         changed
     }
 
-    /// The tube of a release was looked at; `workers` says how many of its are there. Whether that
-    /// changes anything.
-    pub fn look(&mut self, version: &Version, look: Look, workers: usize, now: Time) -> bool {
+    /// The tube of a release was looked at; `hands` are its workers. Whether that changes anything.
+    pub fn look(
+        &mut self,
+        version: &Version,
+        look: Look,
+        hands: &[Hand],
+        now: Time,
+        out: &mut Vec<Outcome>,
+    ) -> bool {
+        if self.current.version.as_ref() == Some(version) {
+            self.current.look_at_pool(&look, hands, now, out);
+        }
         if let Some(one) = self.draining.iter_mut().find(|one| one.kept.version.as_ref() == Some(version)) {
-            return one.look(look, workers, now);
+            return one.look(look, hands.len(), now);
         }
         for kept in self.all_mut().filter(|kept| kept.version.as_ref() == Some(version)) {
             kept.look = Some(look.clone());
         }
         false
+    }
+
+    /// A worker of the current release has a job. Whether nothing was expected of it.
+    pub fn wake(&mut self) -> bool {
+        self.current.pool.as_mut().is_some_and(super::Pool::wake)
     }
 
     /// The release that serves.

@@ -143,7 +143,7 @@ impl Draining {
     pub(super) fn shrink(&mut self, hands: &[Hand], last: bool) -> bool {
         let here = |hand: &&Hand| self.numbers.contains(&hand.number);
         let mut stay: BTreeSet<u32> =
-            hands.iter().filter(here).filter(|hand| hand.busy).map(|hand| hand.number).collect();
+            hands.iter().filter(here).filter(|hand| hand.busy.is_some()).map(|hand| hand.number).collect();
         if stay.is_empty() && last {
             let best = hands.iter().filter(here).min_by_key(|hand| (rank(hand), hand.number));
             let first = || self.numbers.first().copied().or_else(|| self.kept.numbers().next());

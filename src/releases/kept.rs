@@ -1,11 +1,14 @@
 //! One release, with all that could run of it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Look;
-use crate::config::{Daemon, Kind};
+use super::news::{Outcome, named};
+use super::{Hand, Look, Pool};
+use crate::config::{Daemon, Kind, Scale};
+use crate::lifecycle::Time;
 use crate::names::{DaemonName, Version};
 use crate::plan::{InstanceSpec, Release, Wanted};
 
@@ -24,12 +27,17 @@ pub struct Kept {
     pub gone: Option<Arc<str>>,
     /// The latest look at its tube, if there was one.
     pub look: Option<Look>,
+    /// Its workers, where they are as many as the load wants; else there are all of the blueprint's.
+    #[serde(default)]
+    pub(super) pool: Option<Pool>,
 }
 
 impl Kept {
     /// A release, as it was found.
     pub(super) fn new(blueprint: Blueprint) -> Self {
-        Self { version: version(&blueprint), blueprint, gone: None, look: None }
+        let mut kept = Self { version: version(&blueprint), blueprint, gone: None, look: None, pool: None };
+        kept.keep_within_bounds(BTreeSet::new());
+        kept
     }
 
     /// Its code; `None` when nothing is to run of it.
@@ -51,9 +59,40 @@ impl Kept {
         self.blueprint.iter().filter(|spec| matches!(spec.daemon.kind, Kind::Worker(_)))
     }
 
-    /// The numbers that its workers may have.
+    /// The numbers of the workers it is to have while it is current.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
-        self.worker_specs().map(|spec| spec.id.number)
+        self.worker_specs().map(|spec| spec.id.number).filter(|number| self.has(*number))
+    }
+
+    /// Whether a worker of this number is one of them.
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.pool.as_ref().is_none_or(|pool| pool.numbers().contains(&number))
+    }
+
+    /// Between which numbers of workers it scales.
+    pub fn scale(&self) -> Option<Scale> {
+        self.workers().and_then(|daemon| daemon.scale)
+    }
+
+    /// Its workers, where they are as many as the load wants.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.pool.as_ref()
+    }
+
+    /// What runs of it is another: so may be its bounds, or whether it has any. Those of its workers that
+    /// are within them stay.
+    pub(super) fn rebuild(&mut self, blueprint: Blueprint) {
+        let before: BTreeSet<u32> = self.numbers().collect();
+        self.blueprint = blueprint;
+        self.keep_within_bounds(before);
+    }
+
+    fn keep_within_bounds(&mut self, before: BTreeSet<u32>) {
+        match (self.scale(), &mut self.pool) {
+            (None, pool) => *pool = None,
+            (Some(scale), Some(pool)) => pool.keep_within(scale),
+            (Some(scale), pool) => *pool = Some(Pool::new(before, scale)),
+        }
     }
 
     /// Whether its jobs are on another tube than those of `other`.
@@ -64,6 +103,44 @@ impl Kept {
             (Some((Some(one), at)), Some(other)) => (Some(one), at) != other,
             _ => false,
         }
+    }
+
+    /// Its tube was looked at, and its workers are these: so its pool may want to be of another size.
+    pub(super) fn look_at_pool(&mut self, look: &Look, hands: &[Hand], now: Time, out: &mut Vec<Outcome>) {
+        let scale = self.scale();
+        let (Some(pool), Some(scale)) = (&mut self.pool, scale) else { return };
+        let version = self.version.as_ref();
+        match look {
+            Look::Figures(figures) => {
+                if pool.look(scale, figures, hands, now) {
+                    let text = format!("{}: its tube can be looked at again", named(version));
+                    out.push(Outcome::told(version, text));
+                }
+            }
+            Look::Away(why) => {
+                if pool.lost() {
+                    let size = pool.size();
+                    let text = format!(
+                        "{}: workers stay {size}, its tube cannot be looked at: {why}",
+                        named(version)
+                    );
+                    out.push(Outcome::grave(version, text));
+                }
+            }
+        }
+    }
+
+    /// It becomes current in the place of `old`, and has as many workers; of those it has not, as many at
+    /// once as there is `room` for.
+    pub(super) fn take_on(&mut self, numbers: BTreeSet<u32>, old: &Self, room: u32, now: Time) {
+        let Some(scale) = self.scale() else {
+            self.pool = None;
+            return;
+        };
+        let wants = u32::try_from(old.numbers().count()).unwrap_or(u32::MAX);
+        let pool = self.pool.get_or_insert_with(|| Pool::new(BTreeSet::new(), scale));
+        pool.follow(numbers, wants, scale, now);
+        pool.grow(pool.wants().min(pool.size().saturating_add(room)));
     }
 
     /// Adds what is to run: `all` of it, or what each release has of its own, under the name of

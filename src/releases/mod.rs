@@ -21,6 +21,9 @@
 //! the version in theirs, `abaqis@4.1.0/worker/1`; a release that becomes current, or is so no longer,
 //! is renamed with its processes.
 //!
+//! How many workers the current release has is what is configured, or goes by its load ([`Pool`]), as far as
+//! that of all applications together allows ([`share`]).
+//!
 //! Pure: [`Application`] is told what was seen, what becomes of its workers ([`Hand`]) and what is
 //! on its tubes ([`Look`]), and says which instances are wanted.
 
@@ -28,17 +31,27 @@ mod application;
 mod drain;
 mod kept;
 mod news;
+mod resize;
+mod scale;
 mod seen;
+mod share;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use application::{Application, Refusal, Word};
 pub use drain::Draining;
 pub(crate) use kept::is_of_release;
 pub use kept::{Blueprint, Kept};
 pub use news::{News, Outcome};
+pub use resize::{Limits, Resize, Room};
+pub use scale::{Pool, Reason};
+pub use share::{Claim, share};
 pub use step::Crew;
 
 use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::Time;
 
 /// One worker of a release, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +60,8 @@ pub struct Hand {
     pub number: u32,
     /// How it does.
     pub state: HandState,
-    /// It runs a job.
-    pub busy: bool,
+    /// Since when it runs a job.
+    pub busy: Option<Time>,
 }
 
 /// How a worker does.
@@ -77,6 +90,9 @@ pub struct Figures {
     pub delayed: u64,
     /// Jobs set aside.
     pub buried: u64,
+    /// Jobs deleted there, since there is the tube.
+    #[serde(default)]
+    pub deleted: u64,
     /// Connections that would put here.
     pub using: u64,
     /// Connections that reserve from here.

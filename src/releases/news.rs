@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::resize::Resize;
 use crate::names::{ServerAddress, Tube, Version};
 
 /// Something worth telling of a release. The text is what `events` shows.
@@ -13,6 +14,8 @@ pub struct News {
     pub text: String,
     /// Whether somebody has to look after it.
     pub grave: bool,
+    /// The numbers behind it, where it is about how many workers there are.
+    pub resize: Option<Resize>,
 }
 
 /// What a step asks for, beyond other instances.
@@ -42,11 +45,11 @@ pub enum Outcome {
 
 impl Outcome {
     pub(super) fn told(version: Option<&Version>, text: String) -> Self {
-        Self::Told(News { version: version.cloned(), text, grave: false })
+        Self::Told(News { version: version.cloned(), text, grave: false, resize: None })
     }
 
     pub(super) fn grave(version: Option<&Version>, text: String) -> Self {
-        Self::Told(News { version: version.cloned(), text, grave: true })
+        Self::Told(News { version: version.cloned(), text, grave: true, resize: None })
     }
 }
 

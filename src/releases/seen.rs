@@ -16,7 +16,7 @@ impl Application {
         let Some(seen) = version(&blueprint) else {
             // Nothing is known of it just now: what runs goes on.
             if self.current.version.is_some() {
-                self.current.blueprint = self.current.with_settings_of(&blueprint, true);
+                self.current.rebuild(self.current.with_settings_of(&blueprint, true));
             } else {
                 self.current = Kept::new(blueprint);
             }
@@ -28,12 +28,12 @@ impl Application {
         self.seen = Some(seen.clone());
         if self.pin.is_some() {
             if self.candidate.is_none() {
-                self.current.blueprint = self.current.with_settings_of(&blueprint, false);
+                self.current.rebuild(self.current.with_settings_of(&blueprint, false));
             }
         } else if self.current.version.is_none() || self.current.version.as_ref() == Some(&seen) {
             self.set_aside(now);
             self.current.version = Some(seen);
-            self.current.blueprint = blueprint;
+            self.current.rebuild(blueprint);
             self.current.gone = None;
         } else {
             self.propose(&seen, blueprint, now, out);
@@ -80,7 +80,7 @@ impl Application {
         {
             if candidate.kept.blueprint != blueprint {
                 candidate.refused = None;
-                candidate.kept.blueprint = blueprint;
+                candidate.kept.rebuild(blueprint);
             }
             return;
         }
@@ -89,8 +89,9 @@ impl Application {
         let older = self.draining.iter().position(|one| one.kept.version.as_ref() == Some(version));
         let older = older.map(|place| self.draining.remove(place));
         let mut candidate = match older {
-            Some(Draining { kept, numbers, .. }) => {
-                let kept = Kept { blueprint, gone: None, ..kept };
+            Some(Draining { mut kept, numbers, .. }) => {
+                kept.rebuild(blueprint);
+                kept.gone = None;
                 Candidate { kept, numbers, refused: None }
             }
             None => Candidate { kept: Kept::new(blueprint), numbers: BTreeSet::new(), refused: None },

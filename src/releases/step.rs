@@ -17,8 +17,9 @@ pub type Crew<'a> = dyn Fn(Option<&Version>, &Kept) -> Vec<Hand> + 'a;
 impl Application {
     /// Goes on as far as it can. Whether other instances are wanted than before. After an
     /// [`Outcome::Promoted`], which is then the last, it has to be called again with the new names.
-    pub fn step(&mut self, crew: &Crew<'_>, now: Time, out: &mut Vec<Outcome>) -> bool {
-        if self.promote(crew, now, out) {
+    /// `room`: so many workers more there may be now.
+    pub fn step(&mut self, crew: &Crew<'_>, room: u32, now: Time, out: &mut Vec<Outcome>) -> bool {
+        if self.promote(crew, room, now, out) {
             return true;
         }
         let mut changed = self.settle(crew, out);
@@ -34,7 +35,7 @@ impl Application {
 
     /// The candidate becomes current, if its canary is ready or there is none to wait for; or if no
     /// worker of the current release serves or is about to: then nothing is risked.
-    fn promote(&mut self, crew: &Crew<'_>, now: Time, out: &mut Vec<Outcome>) -> bool {
+    fn promote(&mut self, crew: &Crew<'_>, room: u32, now: Time, out: &mut Vec<Outcome>) -> bool {
         let serves = |hand: &Hand| matches!(hand.state, HandState::Ready | HandState::Coming);
         let serves = crew(None, &self.current).iter().any(serves);
         let Some(candidate) = &mut self.candidate else { return false };
@@ -57,7 +58,8 @@ impl Application {
             }
             return false;
         }
-        let Some(Candidate { kept, .. }) = self.candidate.take() else { return false };
+        let Some(Candidate { mut kept, numbers, .. }) = self.candidate.take() else { return false };
+        kept.take_on(numbers, &self.current, room, now);
         let old = std::mem::replace(&mut self.current, kept);
         let (Some(from), Some(to)) = (old.version.clone(), self.current.version.clone()) else {
             return false;

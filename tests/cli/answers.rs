@@ -176,6 +176,7 @@ fn event() -> Event {
         exit: Some("SIGKILL".into()),
         reason: None,
         application: None,
+        resized: None,
     }
 }
 

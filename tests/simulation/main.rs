@@ -14,6 +14,7 @@
 
 mod checks;
 mod operator;
+mod pools;
 mod process;
 mod queue;
 mod random;

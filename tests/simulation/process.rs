@@ -28,6 +28,8 @@ pub(crate) struct Process {
     pings: bool,
     /// SIGKILL is on its way.
     killed: bool,
+    /// It runs a job.
+    busy: bool,
 }
 
 /// News on their way: when they arrive, and what they are.
@@ -44,6 +46,8 @@ pub(crate) enum Happening {
     OthersEnd,
     /// It is time for the next ping.
     Ping,
+    /// It begins a job, or ends one.
+    Job,
 }
 
 pub(crate) fn notice(phase: Phase) -> ProcessEvent {
@@ -79,7 +83,11 @@ impl Process {
             // Those that need not are silent: nothing they say wakes the supervisor up.
             pings: spec.daemon.process.watchdog.is_some() && (calm || random.percent(90)),
             killed: false,
+            busy: false,
         };
+        if spec.id.daemon.as_str() == "worker" {
+            news.push((random.millis(20_000), Happening::Job));
+        }
         news.push((Duration::from_millis(500), Happening::Ping));
         // When it says that it is ready, if it ever does.
         if calm || random.percent(85) {
@@ -155,7 +163,14 @@ impl Process {
                 }
                 Some(ProcessEvent::Exited { exit, survivors: self.others })
             }
-            Happening::Ping | Happening::Ends(_) => None,
+            Happening::Job if self.main => {
+                self.busy = !self.busy;
+                news.push((random.millis(20_000), Happening::Job));
+                let job = if self.busy { "18 Resident.census" } else { "" };
+                let notice = Notice { job: Some(job.to_owned()), ..Notice::default() };
+                Some(ProcessEvent::Notify(Box::new(notice)))
+            }
+            Happening::Ping | Happening::Job | Happening::Ends(_) => None,
             Happening::OthersEnd => {
                 self.others = false;
                 (!self.main).then_some(ProcessEvent::Gone)

@@ -12,8 +12,6 @@ use abaqis_daemons::supervisor::core::{Core, WatchedTube};
 
 use crate::random::Random;
 
-const EVERY: Duration = Duration::from_secs(2);
-
 /// A release whose tube has jobs is not without a worker of its own for longer: its last look may
 /// have been just before they came.
 const LONGEST_WITHOUT: Duration = Duration::from_secs(10);
@@ -22,7 +20,9 @@ const LONGEST_WITHOUT: Duration = Duration::from_secs(10);
 #[derive(Default)]
 struct Jobs {
     ready: u64,
+    reserved: u64,
     buried: u64,
+    deleted: u64,
     /// Connections that put here.
     users: u64,
     /// Since when it has jobs and no worker of its own is wanted.
@@ -44,8 +44,9 @@ impl Queue {
         self.next_look
     }
 
-    pub(crate) fn looked(&mut self, now: Time) {
-        self.next_look = now + EVERY;
+    /// The next look is due after that pause; a shorter one counts at once.
+    pub(crate) fn look_in(&mut self, now: Time, pause: Duration) {
+        self.next_look = now + pause;
     }
 
     pub(crate) fn look(&mut self, tube: &WatchedTube, calm: bool, random: &mut Random) -> Look {
@@ -55,8 +56,8 @@ impl Queue {
         let jobs = self.tubes.entry(tube.tube.clone()).or_default();
         // A worker's own job may put jobs, and keeps its connection.
         let own = u64::from(random.percent(10));
-        let (ready, buried, using) = (jobs.ready, jobs.buried, jobs.users + own);
-        Look::Figures(Figures { ready, buried, using, ..Figures::default() })
+        let Jobs { ready, reserved, buried, deleted, users, .. } = *jobs;
+        Look::Figures(Figures { ready, reserved, buried, deleted, using: users + own, ..Figures::default() })
     }
 
     /// Time passes: jobs come, workers run them, and the queue may come and go.
@@ -74,18 +75,24 @@ impl Queue {
         }
         for (tube, jobs) in &mut self.tubes {
             if calm {
-                (jobs.ready, jobs.users, jobs.alone) = (0, 0, None);
+                (jobs.ready, jobs.reserved, jobs.users, jobs.alone) = (0, 0, 0, None);
                 continue;
             }
             match random.below(12) {
                 0 => jobs.users = random.below(3),
                 1 | 2 => jobs.users = 0,
-                3 if jobs.users > 0 => jobs.ready += random.below(8),
+                3 if jobs.users > 0 => {
+                    let most = if random.percent(20) { 80 } else { 8 };
+                    jobs.ready += random.below(most);
+                }
                 4 => jobs.buried += u64::from(jobs.ready > 0),
                 _ => {}
             }
-            let run = hands.get(tube).copied().unwrap_or_default() * random.below(3);
-            jobs.ready = jobs.ready.saturating_sub(run);
+            let hands = hands.get(tube).copied().unwrap_or_default();
+            let run = (hands * random.below(3)).min(jobs.ready);
+            jobs.ready -= run;
+            jobs.deleted += run;
+            jobs.reserved = if jobs.ready > 0 { hands } else { random.below(hands + 1) };
             if jobs.ready == 0 {
                 jobs.alone = None;
             }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abaqis_daemons::config::{
-    Account, Backoff, Daemon, Drain, Kill, Kind, Limits, LogTarget, Milli, OnDrainTimeout, Policy, Process,
-    Ready, Restart, Scheduler, Signal, StartLimit, Worker,
+    Account, Backoff, Budget, Daemon, Drain, Kill, Kind, Limits, LogTarget, Milli, OnDrainTimeout, Policy,
+    Process, Ready, Restart, Scale, Scheduler, Signal, StartLimit, Worker,
 };
 use abaqis_daemons::names::InstanceId;
 use abaqis_daemons::plan::{InstanceSpec, Release, Wanted};
@@ -30,6 +30,7 @@ pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 struct Choice {
     count: u32,
+    scale: Option<Scale>,
     command: u64,
     policy: Policy,
     watchdog: Option<Duration>,
@@ -40,12 +41,17 @@ pub(crate) struct Settings {
     choices: BTreeMap<(usize, usize), Choice>,
     versions: [u64; APPLICATIONS.len()],
     blocked: [bool; APPLICATIONS.len()],
+    max_workers: Option<u32>,
 }
 
 impl Settings {
     pub(crate) fn new(random: &mut Random) -> Self {
-        let mut settings =
-            Self { choices: BTreeMap::new(), versions: Default::default(), blocked: Default::default() };
+        let mut settings = Self {
+            choices: BTreeMap::new(),
+            versions: Default::default(),
+            blocked: Default::default(),
+            max_workers: None,
+        };
         for application in 0..APPLICATIONS.len() {
             for daemon in 0..DAEMONS.len() {
                 settings.choices.insert((application, daemon), choice(daemon, random));
@@ -60,6 +66,9 @@ impl Settings {
             let application = usize::try_from(random.below(APPLICATIONS.len() as u64)).unwrap();
             let daemon = usize::try_from(random.below(DAEMONS.len() as u64)).unwrap();
             let key = (application, daemon);
+            if random.percent(10) {
+                self.max_workers = random.percent(70).then(|| u32::try_from(6 + random.below(12)).unwrap());
+            }
             match random.below(10) {
                 // A deploy, or back to the one before.
                 0 if random.percent(70) => self.versions[application] += 1,
@@ -71,13 +80,18 @@ impl Settings {
                     let new = choice(daemon, random);
                     let old = self.choices.entry(key).or_insert_with(|| new.clone());
                     match what {
-                        4..=6 => old.count = new.count,
+                        4..=6 => (old.count, old.scale) = (new.count, new.scale),
                         7 => old.command = new.command,
                         _ => old.policy = new.policy,
                     }
                 }
             }
         }
+    }
+
+    /// What all workers together may take.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget { workers: self.max_workers, memory: None }
     }
 
     pub(crate) fn unblock(&mut self) {
@@ -119,8 +133,16 @@ impl Settings {
 }
 
 fn choice(daemon: usize, random: &mut Random) -> Choice {
+    let small = |random: &mut Random, below| u32::try_from(random.below(below)).unwrap();
+    let scales = DAEMONS[daemon].0 == "worker" && random.percent(60);
+    let scale = scales.then(|| {
+        let min = 1 + small(random, 3);
+        Scale { min, max: min + small(random, 6), target: Duration::from_secs(10) }
+    });
+    let count = small(random, if DAEMONS[daemon].0 == "scheduler" { 2 } else { 5 });
     Choice {
-        count: u32::try_from(random.below(if DAEMONS[daemon].0 == "scheduler" { 2 } else { 5 })).unwrap(),
+        count: scale.map_or(count, |scale| scale.max),
+        scale,
         command: random.below(1000),
         policy: policy(daemon, random),
         watchdog: random.percent(20).then(|| Duration::from_secs(2 + random.below(5))),
@@ -165,7 +187,7 @@ fn write(name: &str, choice: &Choice) -> Daemon {
             _ => Kind::Other,
         },
         count: choice.count,
-        scale: None,
+        scale: choice.scale,
         process: Arc::new(Process {
             command: [command.parse().unwrap()].into(),
             account: Arc::new(Account {

@@ -12,6 +12,7 @@ use abaqis_daemons::supervisor::core::{
 
 use crate::checks::Checks;
 use crate::operator;
+use crate::pools::Pools;
 use crate::process::{Happening, News, Process};
 use crate::queue::Queue;
 use crate::random::Random;
@@ -46,6 +47,7 @@ pub(crate) struct World {
     wants: u64,
     /// Those that are looked at.
     tubes: Vec<WatchedTube>,
+    pools: Pools,
     actions: Vec<Action>,
 }
 
@@ -75,6 +77,7 @@ impl World {
             moves: BTreeMap::new(),
             wants: 0,
             tubes: Vec::new(),
+            pools: Pools::default(),
             actions: Vec::new(),
         };
         world.apply();
@@ -210,8 +213,8 @@ impl World {
             let WatchedTube { application, version, .. } = tube;
             self.handle(Event::Tube { application, version, look });
         }
-        self.queue.looked(self.now);
         self.queue.work(&self.core, self.calm, &mut self.random);
+        self.queue.look_in(self.now, self.core.look_every());
     }
 
     fn operate(&mut self) {
@@ -263,7 +266,7 @@ impl World {
         let wanted: Wanted = self.settings.wanted();
         let request = self.random.percent(70).then(|| self.request());
         let plan = self.core.plan(&wanted);
-        self.handle(Event::Apply { wanted: wanted.clone(), request });
+        self.handle(Event::Apply { wanted: wanted.clone(), budget: self.settings.budget(), request });
         let again = self.core.plan(&wanted);
         // What follows from how a canary does is no part of a plan.
         let flux: Vec<ApplicationName> =
@@ -315,6 +318,7 @@ impl World {
         let copy = twin.is_some().then(|| event.clone());
         let mut actions = std::mem::take(&mut self.actions);
         self.checks.before(&event, self.now);
+        self.pools.before(&self.core, &event);
         self.core.handle(event, self.now, &mut actions);
         if let (Some((mut twin, left)), Some(event)) = (twin, copy) {
             let mut others = Vec::new();
@@ -325,7 +329,12 @@ impl World {
         if self.wants != self.core.releases_changed() {
             self.wants = self.core.releases_changed();
             self.checks.wants(self.core.wanted(), self.now);
-            self.tubes = self.core.tubes();
+            let tubes = self.core.tubes();
+            if tubes != self.tubes {
+                self.tubes = tubes;
+                self.queue.look_in(self.now, Duration::ZERO);
+            }
+            self.pools.after(&self.core, &self.settings.budget(), &actions);
         }
         self.checks.about_to(&actions);
         for action in actions.drain(..) {

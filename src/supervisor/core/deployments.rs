@@ -6,16 +6,17 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::scaling::Weight;
 use super::slab::Slot;
 use super::{Action, Context, Core, ReleaseNews, RequestId};
-use crate::lifecycle::{Cause, Desired, State, Time};
-use crate::names::{ApplicationName, InstanceId, ServerAddress, Tube, Version};
+use crate::config::{Budget, Kind};
+use crate::lifecycle::{Cause, Desired, Time};
+use crate::names::{ApplicationName, InstanceId, Version};
 use crate::plan::Wanted;
-use crate::releases::{Application, Blueprint, Hand, HandState, Kept, Look, Outcome};
+use crate::releases::{Application, Blueprint, Kept, Outcome};
 
 /// All applications with their releases.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,18 @@ pub(super) struct Deployments {
     pub(super) dirty: BTreeSet<ApplicationName>,
     /// Those that want other instances, which is not seen to yet.
     restless: BTreeSet<ApplicationName>,
+    /// What all workers together may take.
+    #[serde(default)]
+    pub(super) budget: Budget,
+    /// What they hold.
+    #[serde(default)]
+    pub(super) weight: Weight,
+    /// What there is for the pools is to be shared out again.
+    #[serde(default)]
+    pub(super) uneven: bool,
+    /// The same, as soon as a worker changes.
+    #[serde(default)]
+    pub(super) unsettled: bool,
     /// How often anything of this changed.
     #[serde(skip)]
     generation: u64,
@@ -35,20 +48,10 @@ pub(super) struct Deployments {
     deadline: Option<Time>,
     /// Those for whom the state of their workers matters.
     #[serde(skip)]
-    flux: BTreeSet<ApplicationName>,
-}
-
-/// A tube to look at again and again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WatchedTube {
-    /// Whose.
-    pub application: ApplicationName,
-    /// Of which release.
-    pub version: Version,
-    /// The tube.
-    pub tube: Tube,
-    /// Where it is.
-    pub servers: Arc<[ServerAddress]>,
+    pub(super) flux: BTreeSet<ApplicationName>,
+    /// Those whose current release scales.
+    #[serde(skip)]
+    pub(super) pools: BTreeSet<ApplicationName>,
 }
 
 /// How instances of some applications are to be named.
@@ -116,6 +119,24 @@ impl Deployments {
         self.deadline = self.applications.values().filter_map(Application::deadline).min();
         let flux = self.applications.iter().filter(|(_, one)| one.is_in_flux());
         self.flux = flux.map(|(name, _)| name.clone()).collect();
+        let pools = self.applications.iter().filter(|(_, one)| one.claim().is_some());
+        self.pools = pools.map(|(name, _)| name.clone()).collect();
+    }
+
+    /// How often tubes are to be looked at may be another.
+    pub(super) fn changed(&mut self) {
+        self.generation += 1;
+    }
+
+    /// Whether a release of any application is on its way.
+    pub(super) fn in_flux(&self) -> bool {
+        !self.flux.is_empty()
+    }
+
+    /// An application wants other instances, and nothing else of it has changed.
+    pub(super) fn want_others(&mut self, application: &ApplicationName) {
+        self.restless.insert(application.clone());
+        self.generation += 1;
     }
 
     fn see(&mut self, wanted: &Wanted, now: Time) -> Vec<(ApplicationName, Outcome)> {
@@ -144,16 +165,6 @@ impl Core {
         self.deployments.applications.iter()
     }
 
-    /// How many workers a release has, those that go not counted, and how many are ready.
-    pub fn workers(&self, application: &ApplicationName, kept: &Kept, current: bool) -> (u32, u32) {
-        let label = kept.version.as_ref().filter(|_| !current);
-        let hands = self.crew(application, label, kept);
-        let count = |of: &dyn Fn(&HandState) -> bool| hands.iter().filter(|hand| of(&hand.state)).count();
-        let all = count(&|state| *state != HandState::Leaving);
-        let ready = count(&|state| *state == HandState::Ready);
-        (u32::try_from(all).unwrap_or(u32::MAX), u32::try_from(ready).unwrap_or(u32::MAX))
-    }
-
     /// All that is to run now, by its names.
     pub fn wanted(&self) -> Wanted {
         self.deployments.wanted(|_| true)
@@ -164,14 +175,6 @@ impl Core {
         self.deployments.generation
     }
 
-    /// The tubes to look at again and again: none while nothing depends on them.
-    pub fn tubes(&self) -> Vec<WatchedTube> {
-        let flux =
-            self.deployments.flux.iter().filter_map(|name| self.deployments.applications.get_key_value(name));
-        let releases = flux.flat_map(|(name, one)| one.releases().map(move |(kept, _)| (name, kept)));
-        releases.filter_map(|(name, kept)| watched(name, kept)).collect()
-    }
-
     /// What would be wanted if this were applied, and who would be renamed at once.
     pub(super) fn preview(&self, wanted: &Wanted) -> (Wanted, Renamed) {
         let mut preview = self.deployments.clone();
@@ -180,7 +183,8 @@ impl Core {
         let mut renamed = BTreeMap::new();
         for (name, application) in &mut preview.applications {
             let mut outcomes = Vec::new();
-            application.step(&|label, kept| self.crew(name, label, kept), Time::default(), &mut outcomes);
+            let crew = |label: Option<&Version>, kept: &Kept| self.crew(name, label, kept);
+            application.step(&crew, self.room(), Time::default(), &mut outcomes);
             for outcome in outcomes {
                 if let Outcome::Promoted { from, to } = outcome {
                     renamed.insert(name.clone(), (from, to));
@@ -206,30 +210,48 @@ impl Core {
                 self.deployments.dirty.insert(application.clone());
             }
         }
+        if self.deployments.unsettled {
+            let kind = &self.fleet.instances[slot].spec.daemon.kind;
+            self.deployments.uneven |= matches!(kind, Kind::Worker(_));
+        }
     }
 
     /// Sees to the releases of which something changed. False if there were none.
     pub(super) fn follow_releases(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.deployments.dirty.is_empty() {
+        let uneven = std::mem::take(&mut self.deployments.uneven);
+        if self.deployments.dirty.is_empty() && !uneven {
             return false;
         }
         self.step_releases(cx);
+        self.conform_restless(cx);
+        if uneven {
+            // Of what there is nothing is on its way to be there by now.
+            self.share_out(cx);
+            self.conform_restless(cx);
+        }
+        true
+    }
+
+    fn conform_restless(&mut self, cx: &mut Context<'_>) {
         let changed = std::mem::take(&mut self.deployments.restless);
         if !changed.is_empty() {
             let of = |name: &ApplicationName| changed.contains(name);
             let wanted = self.deployments.wanted(of);
             self.conform(&wanted, of, None, cx);
         }
-        true
     }
 
     /// Has the releases of which something changed go on.
     pub(super) fn step_releases(&mut self, cx: &mut Context<'_>) {
-        for name in std::mem::take(&mut self.deployments.dirty) {
+        let dirty = std::mem::take(&mut self.deployments.dirty);
+        if dirty.is_empty() {
+            return;
+        }
+        for name in dirty {
             while let Some(mut application) = self.deployments.applications.remove(&name) {
                 let mut outcomes = Vec::new();
                 let crew = |label: Option<&Version>, kept: &Kept| self.crew(&name, label, kept);
-                let other = application.step(&crew, cx.now, &mut outcomes);
+                let other = application.step(&crew, self.room(), cx.now, &mut outcomes);
                 self.deployments.applications.insert(name.clone(), application);
                 let promoted = matches!(outcomes.last(), Some(Outcome::Promoted { .. }));
                 for outcome in outcomes {
@@ -245,31 +267,7 @@ impl Core {
             self.answer_deploys(&name, cx);
         }
         self.deployments.count();
-    }
-
-    /// The workers of a release that is named so.
-    fn crew(&self, application: &ApplicationName, label: Option<&Version>, kept: &Kept) -> Vec<Hand> {
-        let group = kept
-            .worker_name()
-            .and_then(|daemon| self.fleet.group(&(application.clone(), label.cloned(), daemon.clone())));
-        group.into_iter().flat_map(|group| &group.members).map(|slot| self.hand(*slot)).collect()
-    }
-
-    fn hand(&self, slot: Slot) -> Hand {
-        let instance = &self.fleet.instances[slot];
-        let life = &instance.life;
-        let why = || self.reason(slot).unwrap_or_else(|| life.state().to_string());
-        let state = match (life.desired(), life.state()) {
-            (Desired::Gone, _) => HandState::Leaving,
-            (Desired::Stopped, _) => HandState::Stopped,
-            (Desired::Up, State::Ready | State::Running | State::Completed) => HandState::Ready,
-            (Desired::Up, State::Failed | State::Backoff) => HandState::Failing(why()),
-            (Desired::Up, State::Waiting) => {
-                self.hopeless(slot).map_or(HandState::Coming, HandState::Failing)
-            }
-            (Desired::Up, State::Starting | State::Stopping | State::Stopped) => HandState::Coming,
-        };
-        Hand { number: instance.spec.id.number, state, busy: life.is_live() && life.job().is_some() }
+        self.deployments.uneven |= !self.deployments.pools.is_empty();
     }
 
     pub(super) fn come_about(
@@ -299,23 +297,6 @@ impl Core {
         }
     }
 
-    /// The tube of a release was looked at.
-    pub(super) fn look(
-        &mut self,
-        name: &ApplicationName,
-        version: &Version,
-        look: Look,
-        cx: &mut Context<'_>,
-    ) {
-        let Some(mut application) = self.deployments.applications.remove(name) else { return };
-        let kept = application.all().find(|kept| kept.version.as_ref() == Some(version));
-        let workers = kept.map_or(0, |kept| self.crew(name, Some(version), kept).len());
-        if application.look(version, look, workers, cx.now) {
-            self.deployments.stir(name);
-        }
-        self.deployments.applications.insert(name.clone(), application);
-    }
-
     /// The jobs of a release were moved, or could not be.
     pub(super) fn moved(
         &mut self,
@@ -332,14 +313,4 @@ impl Core {
         }
         self.deployments.count();
     }
-}
-
-fn watched(application: &ApplicationName, kept: &Kept) -> Option<WatchedTube> {
-    let release = kept.release()?;
-    Some(WatchedTube {
-        application: application.clone(),
-        version: kept.version.clone()?,
-        tube: release.tube.clone()?,
-        servers: release.beanstalk.clone(),
-    })
 }

@@ -1,7 +1,10 @@
 //! What the core hears.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::config::Budget;
 use crate::lifecycle::{ProcessEvent, Run};
 use crate::names::{ApplicationName, Selector, Version};
 use crate::plan::Wanted;
@@ -21,6 +24,8 @@ pub enum Event {
     Apply {
         /// All of it, by plain names.
         wanted: Wanted,
+        /// What all workers together may take.
+        budget: Budget,
         /// Who is answered once every changed instance is up, gone or failed; `None`: nobody
         /// waits for it.
         request: Option<RequestId>,
@@ -67,6 +72,11 @@ pub enum Event {
         version: Version,
         /// What was seen.
         look: Look,
+    },
+    /// The memory that processes hold was measured, because [`Core::weighs`](super::Core::weighs).
+    Weighed {
+        /// Bytes of each worker.
+        memory: BTreeMap<Run, u64>,
     },
     /// The folder of a release that is not the deployed one has gone, or is there again.
     Folder {

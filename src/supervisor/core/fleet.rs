@@ -17,6 +17,7 @@ use std::sync::Arc;
 use super::requests::Ask;
 use super::roll::Roll;
 use super::slab::{GroupSlot, Slab, Slot};
+use crate::config::Kind;
 use crate::lifecycle::{Desired, Life, Rules, Run, State, Time};
 use crate::names::{ApplicationName, DaemonName, InstanceId, Version};
 use crate::plan::InstanceSpec;
@@ -284,6 +285,14 @@ impl Fleet {
     /// The group of that name.
     pub(super) fn group(&self, name: &GroupName) -> Option<&Group> {
         self.by_name.get(name).map(|slot| &self.groups[*slot])
+    }
+
+    /// The groups whose members take jobs.
+    pub(super) fn groups_of_workers(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter().map(|(_, group)| group).filter(|group| {
+            let first = group.members.first();
+            first.is_some_and(|slot| matches!(self.instances[*slot].spec.daemon.kind, Kind::Worker(_)))
+        })
     }
 
     /// Whether each release has its own of what is in a group.

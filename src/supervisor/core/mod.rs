@@ -23,6 +23,7 @@ mod action;
 mod answer;
 mod apply;
 mod command;
+mod crew;
 mod deploy;
 mod deployments;
 mod event;
@@ -32,6 +33,7 @@ mod order;
 mod requests;
 mod roll;
 mod rolling;
+mod scaling;
 mod settle;
 mod slab;
 mod snapshot;
@@ -49,8 +51,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::lifecycle::{Cause, Desired, Effect, Life, ProcessEvent, Run, Time};
 pub use action::{Action, Answer, Failure, Reach, Refusal, ReleaseNews, StateChange};
+pub use crew::WatchedTube;
 use deployments::Deployments;
-pub use deployments::WatchedTube;
 pub use event::{Command, Event, RequestId, Verb};
 use fleet::Fleet;
 use requests::Requests;
@@ -144,7 +146,10 @@ impl Core {
             Event::Shutdown if self.mode == Mode::Running => self.shut_down(cx),
             Event::Shutdown | Event::ShutdownNow => self.shut_down_now(cx),
             _ if self.mode == Mode::Leaving => refuse(&event, cx.out),
-            Event::Apply { wanted, request } => self.apply(&wanted, request, cx),
+            Event::Apply { wanted, budget, request } => {
+                self.deployments.budget = budget;
+                self.apply(&wanted, request, cx);
+            }
             Event::Deploy { application, wanted, request, wait } => {
                 self.deploy(&application, &wanted, request, wait, cx);
             }
@@ -152,6 +157,7 @@ impl Core {
                 self.roll_back(&application, request, wait, cx);
             }
             Event::Tube { application, version, look } => self.look(&application, &version, look, cx),
+            Event::Weighed { memory } => self.weighed(&memory, cx),
             Event::Folder { application, version, why } => {
                 self.deployments.folder(&application, &version, why.as_deref());
             }
@@ -200,6 +206,10 @@ impl Core {
 
     fn hear(&mut self, run: Run, news: ProcessEvent, cx: &mut Context<'_>) {
         let Some(slot) = self.fleet.by_run.get(&run).copied() else { return };
+        let job = matches!(&news, ProcessEvent::Notify(notice) if notice.job.as_ref().is_some_and(|job| !job.is_empty()));
+        if job && !self.deployments.pools.is_empty() {
+            self.wake_pool(slot);
+        }
         self.step(slot, cx, |life, rules, now, out| life.hear(news, rules, now, out));
     }
 

@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::clock::Clocks;
+use super::status::{jobs, millis, scaling};
 use crate::control::messages::Response;
 use crate::control::server::{CallId, Replies};
-use crate::control::status::Event;
+use crate::control::status::{Event, Resized};
 use crate::lifecycle::{Exit, State};
 use crate::logs::Line;
 use crate::names::{InstanceId, Selector};
+use crate::releases::Resize;
 use crate::supervisor::core::{ReleaseNews, StateChange};
 
 /// As many events are kept for `abaqis-daemons events`.
@@ -76,6 +78,7 @@ impl Publisher {
             exit: change.exit.as_ref().map(Exit::to_string),
             reason: change.reason.clone(),
             application: None,
+            resized: None,
         });
     }
 
@@ -92,6 +95,7 @@ impl Publisher {
             application: Some(application.clone()),
             at: clocks.wall(*at),
             reason: Some(news.text.clone()),
+            resized: news.resize.as_ref().map(resized),
             ..told_by_the_supervisor(String::new())
         });
     }
@@ -190,6 +194,18 @@ pub(super) fn told_by_the_supervisor(what: String) -> Event {
         exit: None,
         reason: Some(what),
         application: None,
+        resized: None,
+    }
+}
+
+fn resized(resize: &Resize) -> Resized {
+    let Resize { from, to, wanted, scale, figures, run_time } = *resize;
+    Resized {
+        from,
+        to,
+        scaling: scaling(scale, wanted, run_time),
+        target_wait_ms: millis(scale.target),
+        jobs: figures.map(jobs),
     }
 }
 

@@ -235,11 +235,11 @@ impl Driver {
             Some((call, replies)) => self.answers.open(call, replies, true),
             None => self.answers.begin(),
         };
-        let wanted = next.wanted.clone();
+        let (wanted, budget) = (next.wanted.clone(), next.config.budget);
         self.spawner.know(&wanted);
         self.spawner.warn_unlimited(&wanted);
         self.configuration.applied = Some(next);
-        self.decide(Event::Apply { wanted, request: Some(request) });
+        self.decide(Event::Apply { wanted, budget, request: Some(request) });
     }
 
     /// Nothing has changed, because the files cannot be used.

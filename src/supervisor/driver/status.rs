@@ -1,13 +1,18 @@
 //! What is told of the instances.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use super::clock::Clocks;
 use super::turn::Driver;
-use crate::control::status::{InstanceStatus, Jobs, LogSource, Part, ReleaseStatus};
+use crate::config::{Kind, Scale};
+use crate::control::status::{InstanceStatus, Jobs, LogSource, Part, ReleaseStatus, Scaling};
+use crate::lifecycle::Run;
 use crate::logs::Destination;
 use crate::names::{ApplicationName, InstanceId, Selector};
 use crate::plan::{self, InstanceSpec};
+use crate::process::memory::of_sessions;
 use crate::releases::{Application, Figures, Kept, Look, Word};
 use crate::supervisor::core;
 
@@ -60,10 +65,7 @@ impl Driver {
             Word::Leaving => (Part::Leaving, None),
         };
         let (jobs, away) = match &kept.look {
-            Some(Look::Figures(Figures { ready, reserved, delayed, buried, .. })) => {
-                let (ready, reserved, delayed, buried) = (*ready, *reserved, *delayed, *buried);
-                (Some(Jobs { ready, reserved, delayed, buried }), None)
-            }
+            Some(Look::Figures(figures)) => (Some(jobs(*figures)), None),
             Some(Look::Away(why)) => (None, Some(why.clone())),
             None => (None, None),
         };
@@ -82,6 +84,11 @@ impl Driver {
             workers_ready,
             jobs,
             draining_since: since.map(|since| clocks.wall(since)),
+            scaling: kept
+                .scale()
+                .zip(kept.pool())
+                .filter(|_| part == Part::Current)
+                .map(|(scale, pool)| scaling(scale, pool.wants(), pool.run_time())),
             pinned_against: application.pin().filter(|_| part == Part::Current).cloned(),
         }
     }
@@ -116,11 +123,47 @@ impl Driver {
         }
     }
 
+    /// The memory of all workers, and of what their executors are forked from: of a control group where they
+    /// have one, else of their sessions.
+    pub(super) fn memory_of_workers(&self) -> BTreeMap<Run, u64> {
+        let takes_part = |spec: &InstanceSpec| matches!(spec.daemon.kind, Kind::Worker(_) | Kind::Preloader);
+        let workers = || self.core.processes().filter(|(_, _, spec)| takes_part(spec));
+        let of_group = |run| self.table.get(run)?.cgroup.as_ref()?.memory().ok();
+        let mut memory: BTreeMap<Run, u64> =
+            workers().filter_map(|(run, _, _)| Some((run, of_group(run)?))).collect();
+        if workers().any(|(run, _, _)| !memory.contains_key(&run)) {
+            let sessions = of_sessions().unwrap_or_default();
+            let of_session = |pid: Option<u32>| sessions.get(&pid?.try_into().ok()?).copied();
+            for (run, pid, _) in workers() {
+                if let Some(bytes) = of_session(pid) {
+                    memory.entry(run).or_insert(bytes);
+                }
+            }
+        }
+        memory
+    }
+
     /// The memory of all its processes, where the kernel counts that; else of the main one.
     fn memory(&self, status: &core::InstanceStatus<'_>) -> Option<u64> {
         let cgroup = status.run.and_then(|run| self.table.get(run)?.cgroup.as_ref()?.memory().ok());
         cgroup.or_else(|| status.pid.and_then(resident))
     }
+}
+
+/// The jobs that a look found.
+pub(super) fn jobs(figures: Figures) -> Jobs {
+    let Figures { ready, reserved, delayed, buried, .. } = figures;
+    Jobs { ready, reserved, delayed, buried }
+}
+
+/// How a release scales.
+pub(super) fn scaling(scale: Scale, wanted: u32, run_time: Option<Duration>) -> Scaling {
+    Scaling { min: scale.min, max: scale.max, wanted, run_time_ms: run_time.map(millis) }
+}
+
+/// Whole milliseconds.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The resident memory of a process, in bytes.

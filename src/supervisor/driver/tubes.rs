@@ -1,29 +1,36 @@
 //! Looks at the tubes of releases, and moves what is left on one.
 //!
 //! ```text
-//!     core.tubes() ─► follow ─► task: stats-tube of each, every 2 s ─► Event::Tube ─► core
-//!     Action::MoveJobs ───────► task: move, once ────────────────────► Event::Moved ─► core
+//!     core.tubes() ─► follow ─► task: stats-tube of each, now and then ─► Event::Tube ─► core
+//!     Action::MoveJobs ───────► task: move, once ────────────────────────► Event::Moved ─► core
 //! ```
 //!
-//! While no release drains, there is no task and no connection, and nothing wakes up.
+//! While no release drains and none scales, there is no task and no connection, and nothing wakes up. How
+//! often it looks, is for the core to say.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::clock;
 use super::turn::Driver;
 use crate::beanstalk::{JobState, TubeStatistics};
+use crate::lifecycle::Time;
 use crate::names::{ApplicationName, InstanceId, ServerAddress, Tube, Version};
 use crate::queue::{Client, Error, Moved, Options};
 use crate::releases::{Figures, Look};
 use crate::supervisor::core::{Event, StateChange, WatchedTube};
 use crate::watch::Watcher;
 
-/// Between two looks.
-const EVERY: Duration = Duration::from_secs(2);
+/// The longest pause before a connection that broke is made again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What workers hold is not measured again within this time.
+const WEIGHED_FOR: Duration = Duration::from_secs(1);
 
 /// How long a queue may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,12 +47,24 @@ pub(super) struct Tubes {
     moving: BTreeMap<(ApplicationName, Version), AbortOnDropHandle<()>>,
     /// What was followed last.
     generation: u64,
+    /// Between two looks.
+    every: watch::Sender<Duration>,
+    /// When the memory of workers was measured last.
+    weighed: Time,
 }
 
 impl Tubes {
     /// `tell` gets what is seen.
     pub(super) fn new(tell: mpsc::Sender<Event>) -> Self {
-        Self { tell, watched: Vec::new(), looking: None, moving: BTreeMap::new(), generation: 0 }
+        Self {
+            tell,
+            watched: Vec::new(),
+            looking: None,
+            moving: BTreeMap::new(),
+            generation: 0,
+            every: watch::Sender::new(Duration::ZERO),
+            weighed: Time::default(),
+        }
     }
 
     /// Whether jobs are being moved.
@@ -53,8 +72,9 @@ impl Tubes {
         self.moving.values().any(|task| !task.is_finished())
     }
 
-    /// From now on these are looked at.
-    fn follow(&mut self, tubes: Vec<WatchedTube>) {
+    /// From now on these are looked at, with such a pause between two looks.
+    fn follow(&mut self, tubes: Vec<WatchedTube>, every: Duration) {
+        self.every.send_if_modified(|old| std::mem::replace(old, every) != every);
         if self.watched == tubes {
             return;
         }
@@ -62,7 +82,8 @@ impl Tubes {
         self.looking = None;
         if !tubes.is_empty() {
             let tell = self.tell.clone();
-            self.looking = Some(AbortOnDropHandle::new(tokio::spawn(look_again_and_again(tubes, tell))));
+            let looking = look_again_and_again(tubes, tell, self.every.subscribe());
+            self.looking = Some(AbortOnDropHandle::new(tokio::spawn(looking)));
         }
     }
 
@@ -96,10 +117,14 @@ impl Tubes {
 }
 
 fn options() -> Options {
-    Options { connect_timeout: PATIENCE, reply_timeout: PATIENCE, backoff_max: EVERY, ..Options::default() }
+    Options { connect_timeout: PATIENCE, reply_timeout: PATIENCE, backoff_max: RETRY, ..Options::default() }
 }
 
-async fn look_again_and_again(tubes: Vec<WatchedTube>, tell: mpsc::Sender<Event>) {
+async fn look_again_and_again(
+    tubes: Vec<WatchedTube>,
+    tell: mpsc::Sender<Event>,
+    mut every: watch::Receiver<Duration>,
+) {
     let mut clients: BTreeMap<ServerAddress, Client> = BTreeMap::new();
     for server in tubes.iter().flat_map(|tube| tube.servers.iter()) {
         clients.entry(server.clone()).or_insert_with(|| Client::new(server.clone(), options()));
@@ -115,7 +140,15 @@ async fn look_again_and_again(tubes: Vec<WatchedTube>, tell: mpsc::Sender<Event>
                 return;
             }
         }
-        tokio::time::sleep(EVERY).await;
+        let looked = Instant::now();
+        loop {
+            let pause = *every.borrow_and_update();
+            tokio::select! {
+                () = sleep_until(looked + pause) => break,
+                // The supervisor ends this task before it drops the other end.
+                Ok(()) = every.changed() => {}
+            }
+        }
     }
 }
 
@@ -129,11 +162,14 @@ async fn figures(
     for server in servers {
         let Some(client) = clients.get_mut(server) else { continue };
         if let Some(found) = client.stats_tube(tube).await? {
-            let TubeStatistics { ready, reserved, delayed, buried, using, watching, waiting, .. } = found;
+            let TubeStatistics {
+                ready, reserved, delayed, buried, deleted, using, watching, waiting, ..
+            } = found;
             sum.ready += ready;
             sum.reserved += reserved;
             sum.delayed += delayed;
             sum.buried += buried;
+            sum.deleted += deleted;
             sum.using += using;
             sum.watching += watching;
             sum.waiting += waiting;
@@ -157,6 +193,18 @@ async fn move_all(server: &ServerAddress, from: &Tube, to: &Tube, jobs: &mut u64
 }
 
 impl Driver {
+    /// A look, or the end of a move. Before it comes to whether there is memory for more workers, it is
+    /// measured what they hold.
+    pub(super) fn looked(&mut self, seen: Event) {
+        let now = clock::now();
+        if self.core.weighs() && now.since(self.tubes.weighed) >= WEIGHED_FOR {
+            self.tubes.weighed = now;
+            let memory = self.memory_of_workers();
+            self.decide(Event::Weighed { memory });
+        }
+        self.decide(seen);
+    }
+
     /// Looks at the tubes, and watches the folders, that matter now.
     pub(super) fn follow_releases(&mut self, watcher: &mut Option<Watcher>) {
         let generation = self.core.releases_changed();
@@ -164,7 +212,7 @@ impl Driver {
             return;
         }
         self.tubes.generation = generation;
-        self.tubes.follow(self.core.tubes());
+        self.tubes.follow(self.core.tubes(), self.core.look_every());
         self.rewatch(watcher);
     }
 

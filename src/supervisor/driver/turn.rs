@@ -103,7 +103,7 @@ impl Driver {
                 },
                 wish = senses.signals.next() => self.wish(wish, &mut senses.watcher),
                 Some((run, news)) = senses.checks.recv() => self.tell([(run, news)]),
-                Some(look) = senses.looks.recv() => self.decide(look),
+                Some(seen) = senses.looks.recv() => self.looked(seen),
                 incoming = senses.server.next() => {
                     self.incoming(incoming, &mut senses.watcher, &mut senses.upgrade);
                 }

@@ -1,0 +1,374 @@
+//! How many workers a release has, where that goes by the load of its tube.
+//!
+//! ```text
+//!     work  =  jobs that are ready × what a job took lately
+//!
+//!     work > target × workers   ─► more at once: as many as do it within the target
+//!     fewer had something to do,
+//!     for a whole window        ─► fewer: half of those too many, idle ones first
+//!     anything else             ─► as many as there are
+//! ```
+//!
+//! What asks for more and what lets go are different questions, and each window begins anew after
+//! a change; so a load that stays the same comes to rest at a size, and stays there.
+//!
+//! What a job took is what workers spent by the jobs they finished, both from the queue's figures: of
+//! quick jobs a worker tells nothing. A job that holds up its worker for longer is told, and if all are
+//! held up, whatever is ready waits for at least as long.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Figures, Hand, HandState};
+use crate::config::Scale;
+use crate::lifecycle::Time;
+
+/// A window, in `target_wait`s.
+const WINDOW: u32 = 6;
+
+/// One more for so many that are at work on average is not too many.
+const SPARE: u32 = 4;
+
+/// So many jobs that are finished count for as much as all before them.
+const MEMORY: u32 = 4;
+
+/// The workers of a release that scales.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// Those that there are to be, by their numbers.
+    numbers: BTreeSet<u32>,
+    /// How many the load asks for; the budget may not have them.
+    wants: u32,
+    /// Why.
+    reason: Option<Reason>,
+    /// What the window showed so far: the most that had something to do,
+    peak: u32,
+    /// and for how long all of them had, added up.
+    busy: Duration,
+    /// When it was looked last.
+    looked: Time,
+    /// When the window began.
+    since: Time,
+    /// How long a job takes, once that is known.
+    run_time: Option<Duration>,
+    /// What workers spent on jobs of which none is finished yet.
+    spent: Duration,
+    /// The look before.
+    seen: Option<Seen>,
+    /// That the queue is away was told.
+    away: bool,
+    /// That the budget does not have what it wants was told.
+    pub(super) short: bool,
+    /// Because of memory no more than so many, and since when that is so.
+    pub(super) cap: Option<(u32, Time)>,
+    /// The last look found nothing to do, and no job was heard of since.
+    resting: bool,
+}
+
+/// What a look showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    at: Time,
+    reserved: u64,
+    deleted: u64,
+}
+
+/// Why a pool asks for another size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// What is ready would take too long.
+    Work {
+        /// Jobs that are ready.
+        ready: u64,
+        /// What a job takes.
+        run_time: Duration,
+        /// Workers that would do them.
+        workers: u64,
+        /// How long it may take.
+        target: Duration,
+    },
+    /// All are held up, and jobs are ready.
+    HeldUp {
+        /// Jobs that are ready.
+        ready: u64,
+        /// For how long no worker has taken a job.
+        since: Duration,
+    },
+    /// Some had nothing to do.
+    Idle {
+        /// The most that had.
+        peak: u32,
+        /// For so long.
+        window: Duration,
+    },
+    /// It is a release that has just become current: as many as the one before had.
+    Follows,
+    /// Its bounds are others.
+    Bounds(Scale),
+}
+
+impl Pool {
+    /// A pool that begins with these, as far as its bounds allow.
+    pub fn new(numbers: BTreeSet<u32>, scale: Scale) -> Self {
+        let mut pool = Self {
+            wants: 0,
+            numbers,
+            reason: None,
+            peak: 0,
+            busy: Duration::ZERO,
+            looked: Time::default(),
+            since: Time::default(),
+            run_time: None,
+            spent: Duration::ZERO,
+            seen: None,
+            away: false,
+            short: false,
+            cap: None,
+            resting: false,
+        };
+        pool.wants = u32::try_from(pool.numbers.len()).unwrap_or(u32::MAX);
+        pool.keep_within(scale);
+        pool.reason = None;
+        pool
+    }
+
+    /// Its numbers.
+    pub fn numbers(&self) -> &BTreeSet<u32> {
+        &self.numbers
+    }
+
+    /// How many there are to be.
+    pub fn size(&self) -> u32 {
+        u32::try_from(self.numbers.len()).unwrap_or(u32::MAX)
+    }
+
+    /// How many its load asks for.
+    pub fn wants(&self) -> u32 {
+        self.wants
+    }
+
+    /// Why.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason
+    }
+
+    /// How long a job takes, once that is known.
+    pub fn run_time(&self) -> Option<Duration> {
+        self.run_time
+    }
+
+    /// Whether nothing is to be expected of it soon.
+    pub fn is_resting(&self) -> bool {
+        self.resting
+    }
+
+    /// One of its workers has a job. Whether that is news.
+    pub fn wake(&mut self) -> bool {
+        std::mem::take(&mut self.resting)
+    }
+
+    /// Its bounds are these from now on. Those with a number beyond go, as with a smaller `count`.
+    pub fn keep_within(&mut self, scale: Scale) {
+        let wants = self.wants.clamp(scale.min, scale.max);
+        if wants != self.wants {
+            self.reason = Some(Reason::Bounds(scale));
+        }
+        self.wants = wants;
+        self.numbers.retain(|number| *number <= scale.max);
+        self.grow(scale.min);
+    }
+
+    /// It takes the place of another, and takes on its load.
+    pub(super) fn follow(&mut self, numbers: BTreeSet<u32>, wants: u32, scale: Scale, now: Time) {
+        self.numbers = numbers;
+        self.wants = wants;
+        self.keep_within(scale);
+        self.reason = Some(Reason::Follows);
+        self.begin_window(0, now);
+        (self.seen, self.spent) = (None, Duration::ZERO);
+        (self.short, self.cap, self.resting) = (false, None, false);
+    }
+
+    /// Has so many, if it has fewer: by the lowest numbers that are free.
+    pub fn grow(&mut self, to: u32) {
+        let mut number = 1;
+        while self.size() < to {
+            self.numbers.insert(number);
+            number += 1;
+        }
+    }
+
+    /// Lets go of idle ones until it has so many, or none is idle: those first that do nothing, then
+    /// the youngest by number.
+    pub fn shrink(&mut self, to: u32, hands: &[Hand]) {
+        let idle = |hand: &&Hand| hand.busy.is_none() && hand.state != HandState::Leaving;
+        let mut idle: Vec<&Hand> = hands.iter().filter(idle).collect();
+        idle.sort_by_key(|hand| (hand.state == HandState::Ready, std::cmp::Reverse(hand.number)));
+        for hand in idle {
+            if self.size() <= to {
+                return;
+            }
+            self.numbers.remove(&hand.number);
+        }
+    }
+
+    /// The queue could not be asked: all stay. Whether that is news.
+    pub(super) fn lost(&mut self) -> bool {
+        self.seen = None;
+        self.spent = Duration::ZERO;
+        self.resting = false;
+        self.wants = self.wants.min(self.size());
+        !std::mem::replace(&mut self.away, true)
+    }
+
+    /// Its tube was looked at. Whether the queue was away before.
+    pub(super) fn look(&mut self, scale: Scale, figures: &Figures, hands: &[Hand], now: Time) -> bool {
+        self.measure(figures, now);
+        let back = std::mem::take(&mut self.away);
+        if back {
+            self.begin_window(0, now);
+        }
+        let load = Load::of(figures, hands, now);
+        if let Some((wants, reason)) = self.more(scale, &load) {
+            self.wants = wants;
+            self.reason = Some(reason);
+            self.begin_window(load.at_work, now);
+        } else {
+            self.fewer(scale, &load, now);
+        }
+        self.looked = now;
+        self.resting = self.size() == scale.min && load.at_work == 0 && figures.ready == 0;
+        back
+    }
+
+    /// What a job takes: an average that forgets.
+    fn measure(&mut self, figures: &Figures, now: Time) {
+        let Figures { reserved, deleted, .. } = *figures;
+        let seen = self.seen.replace(Seen { at: now, reserved, deleted });
+        let at_work = |seen: &Seen| seen.reserved > 0 && reserved > 0 && seen.deleted <= deleted;
+        let Some(seen) = seen.filter(at_work) else {
+            self.spent = Duration::ZERO;
+            return;
+        };
+        let both = now.since(seen.at).saturating_mul(saturate(seen.reserved.saturating_add(reserved)));
+        self.spent = self.spent.saturating_add(both / 2);
+        let finished = saturate(deleted - seen.deleted);
+        if finished > 0 {
+            let (before, weight) = self.run_time.map_or((Duration::ZERO, 0), |before| (before, MEMORY));
+            let all = before.saturating_mul(weight).saturating_add(self.spent);
+            self.run_time = Some(all / finished.saturating_add(weight));
+            self.spent = Duration::ZERO;
+        }
+    }
+
+    /// How many it needs, if that is more than there are.
+    fn more(&self, scale: Scale, load: &Load) -> Option<(u32, Reason)> {
+        // Those that were started last are not there yet; and of a tube that is paused nobody takes.
+        if load.ready == 0 || load.serving == 0 || load.coming || load.waiting {
+            return None;
+        }
+        let known = self.run_time.unwrap_or_default();
+        let run_time = known.max(load.held_up);
+        let work = run_time.saturating_mul(saturate(load.ready));
+        let workers = load.serving.saturating_add(load.others);
+        if work <= scale.target.saturating_mul(saturate(workers)) {
+            return None;
+        }
+        let need = work.as_nanos().div_ceil(scale.target.as_nanos().max(1));
+        let need = u64::try_from(need).unwrap_or(u64::MAX);
+        // More workers than jobs are of no use.
+        let need = need.min(load.reserved.saturating_add(load.ready)).saturating_sub(load.others);
+        let idle = u64::from(self.size()).saturating_sub(load.serving);
+        let wants = saturate(need.saturating_add(idle)).min(scale.max);
+        let reason = if known >= load.held_up {
+            Reason::Work { ready: load.ready, run_time, workers, target: scale.target }
+        } else {
+            Reason::HeldUp { ready: load.ready, since: load.held_up }
+        };
+        (wants > self.size()).then_some((wants, reason))
+    }
+
+    /// Lets some go, if the window shows that they are not needed.
+    fn fewer(&mut self, scale: Scale, load: &Load, now: Time) {
+        let size = self.size();
+        // What the budget did not have is not missed any longer.
+        self.wants = self.wants.min(size);
+        self.short &= load.ready > 0;
+        let at_work = if load.ready > 0 { size } else { load.at_work.min(size) };
+        if load.coming {
+            self.begin_window(at_work, now);
+            return;
+        }
+        self.peak = self.peak.max(at_work);
+        self.busy = self.busy.saturating_add(now.since(self.looked.max(self.since)).saturating_mul(at_work));
+        let window = now.since(self.since);
+        if window < scale.target.saturating_mul(WINDOW) {
+            return;
+        }
+        // With no more than they need on average, they would fall behind again and again.
+        let average =
+            self.busy.saturating_add(self.busy / SPARE).as_nanos().div_ceil(window.as_nanos().max(1));
+        let average = u32::try_from(average).unwrap_or(u32::MAX);
+        let needed = self.peak.max(average).max(scale.min);
+        if needed < size {
+            self.wants = size - (size - needed).div_ceil(2);
+            // Whole seconds are enough to read.
+            let window = Duration::from_secs(window.as_secs().max(1));
+            self.reason = Some(Reason::Idle { peak: self.peak, window });
+        }
+        self.begin_window(at_work, now);
+    }
+
+    fn begin_window(&mut self, at_work: u32, now: Time) {
+        self.peak = at_work;
+        self.busy = Duration::ZERO;
+        self.since = now;
+    }
+}
+
+/// What a look says of the load.
+struct Load {
+    ready: u64,
+    reserved: u64,
+    /// Own workers that have something to do.
+    at_work: u32,
+    /// Own workers that take jobs.
+    serving: u64,
+    /// Workers of other hosts on the same tube.
+    others: u64,
+    /// Some are on their way to be ready.
+    coming: bool,
+    /// Some wait for a job.
+    waiting: bool,
+    /// For how long no own worker took a job, if all have one.
+    held_up: Duration,
+}
+
+impl Load {
+    fn of(figures: &Figures, hands: &[Hand], now: Time) -> Self {
+        let ready = || hands.iter().filter(|hand| hand.state == HandState::Ready);
+        let serving = ready().count() as u64;
+        let busy = ready().filter(|hand| hand.busy.is_some()).count() as u64;
+        let others = figures.watching.saturating_sub(hands.len() as u64);
+        // Of what is reserved, others have their share.
+        let reserved = figures.reserved;
+        let own = reserved.saturating_mul(serving).div_ceil(serving.saturating_add(others).max(1));
+        let latest = ready().filter_map(|hand| hand.busy).max();
+        Self {
+            ready: figures.ready,
+            reserved,
+            at_work: saturate(own.max(busy)),
+            serving,
+            others,
+            coming: hands.iter().any(|hand| hand.state == HandState::Coming),
+            waiting: figures.waiting > 0,
+            held_up: latest.filter(|_| busy == serving).map_or(Duration::ZERO, |latest| now.since(latest)),
+        }
+    }
+}
+
+fn saturate(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
