@@ -11,7 +11,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::journal;
 use crate::processes::{Process, descriptors, doubles, kill, mains, marked, zombies_of};
 use crate::random::Random;
-use crate::schedule::{Edit, Fault, Planned, Whom};
+use crate::schedule::{Disk, Edit, Fault, Planned, Whom};
 use crate::site::Site;
 use crate::verdict::{Happened, Moment, Put, Reach};
 
@@ -55,9 +55,10 @@ pub(crate) struct Host {
 enum Undo {
     Continue(i32),
     Line,
-    Limit(&'static str),
-    Disk,
+    Limit(i32, &'static str),
+    Disk(Disk),
     Journal,
+    Clock,
 }
 
 struct Client {
@@ -157,26 +158,33 @@ impl Host {
                 self.site.proxy.set(Some(*line));
                 self.later(*lasts, Undo::Line);
             }
-            Fault::NoProcesses(lasts) if self.site.root => self.limit(what, "nproc", 1, *lasts),
-            Fault::NoDescriptors(lasts) => {
-                let open = descriptors(self.site.pid());
-                self.limit(what, "nofile", open, *lasts);
+            Fault::NoProcesses(lasts) if self.site.root => {
+                self.limit(what, self.site.pid(), "nproc", 1, *lasts);
             }
-            Fault::FullDisk(lasts) if self.site.root => {
+            Fault::NoDescriptors(whom, which, lasts) => {
+                let Some((pid, _)) = self.target(*whom, *which) else { return };
+                self.limit(what, pid, "nofile", descriptors(pid), *lasts);
+            }
+            Fault::FullDisk(disk, lasts) if self.site.root => {
                 self.happens(what, *lasts, Reach::Nobody);
-                self.full = true;
-                self.site.fill_disk(true);
-                self.later(*lasts, Undo::Disk);
+                self.full |= *disk == Disk::Logs;
+                self.site.fill(*disk, true);
+                self.later(*lasts, Undo::Disk(*disk));
+            }
+            Fault::Clock(seconds, lasts) if self.site.clock.can_be_set() => {
+                self.happens(what, *lasts, Reach::Nobody);
+                self.site.clock.set(*seconds);
+                self.later(*lasts, Undo::Clock);
             }
             Fault::NoJournal(lasts) if self.site.root => {
                 self.happens(what, *lasts, Reach::Nobody);
                 journal::hide(true);
                 self.later(*lasts, Undo::Journal);
             }
-            // Root alone can have another user, a disk and a journal of its own.
-            Fault::NoProcesses(_) | Fault::FullDisk(_) | Fault::NoJournal(_) => {}
+            // Root alone can have another user, disks, a clock and a journal of its own.
+            Fault::NoProcesses(_) | Fault::FullDisk(..) | Fault::NoJournal(_) | Fault::Clock(..) => {}
             Fault::Edit(edit) => {
-                self.unusable = matches!(edit, Edit::Invalid | Edit::Half | Edit::Empty | Edit::Removed);
+                self.unusable = edit.is_of_no_use();
                 // What is written in place is empty for a moment.
                 self.may_have_read |=
                     (self.unusable || *edit == Edit::Same) && self.started.elapsed() < START;
@@ -210,6 +218,8 @@ impl Host {
         match whom {
             Whom::Queue => {
                 self.happens(what, Duration::ZERO, Reach::Everything);
+                // Begun on a full disk it would go on without a binlog, and say so to nobody.
+                self.site.fill(Disk::Binlog, false);
                 self.site.queue.kill();
                 self.site.queue.restart();
                 // Whoever held a job at its end has to ask for it anew.
@@ -219,7 +229,7 @@ impl Host {
                 self.killed.get_or_insert_with(now);
                 kill(self.site.pid(), Signal::SIGKILL);
             }
-            Whom::Worker | Whom::Executor | Whom::Preloader => {
+            Whom::Worker | Whom::Executor | Whom::Preloader | Whom::Scheduler => {
                 let Some(process) = self.one(whom, which) else { return };
                 self.happens(format!("{what}: {process:?}"), Duration::ZERO, reach(whom, &process));
                 kill(process.pid, Signal::SIGKILL);
@@ -228,29 +238,33 @@ impl Host {
     }
 
     fn pause(&mut self, what: String, whom: Whom, which: u64, lasts: Duration) {
-        let (pid, reach) = match whom {
-            Whom::Supervisor => (self.site.pid(), Reach::Nobody),
-            // What asks it meanwhile may lose its patience.
-            Whom::Queue => (i32::try_from(self.site.queue.pid()).unwrap(), Reach::Everything),
-            Whom::Worker | Whom::Executor | Whom::Preloader => match self.one(whom, which) {
-                Some(process) => (process.pid, Reach::Nobody),
-                None => return,
-            },
-        };
+        let Some((pid, reach)) = self.target(whom, which) else { return };
         self.happens(what, lasts, reach);
         kill(pid, Signal::SIGSTOP);
         self.later(lasts, Undo::Continue(pid));
+    }
+
+    /// A process that is to have a bad time, and whom else that can do something to.
+    fn target(&self, whom: Whom, which: u64) -> Option<(i32, Reach)> {
+        match whom {
+            Whom::Supervisor => Some((self.site.pid(), Reach::Nobody)),
+            // What asks it meanwhile may lose its patience.
+            Whom::Queue => Some((i32::try_from(self.site.queue.pid()).ok()?, Reach::Everything)),
+            Whom::Worker | Whom::Executor | Whom::Preloader | Whom::Scheduler => {
+                Some((self.one(whom, which)?.pid, Reach::Nobody))
+            }
+        }
     }
 
     fn later(&mut self, after: Duration, undo: Undo) {
         self.undone.push((Instant::now() + after, undo));
     }
 
-    /// Sets a limit of the supervisor, for a while.
-    fn limit(&mut self, what: String, name: &'static str, to: usize, lasts: Duration) {
+    /// Sets a limit of a process, for a while.
+    fn limit(&mut self, what: String, pid: i32, name: &'static str, to: usize, lasts: Duration) {
         self.happens(what, lasts, Reach::Nobody);
-        limit(self.site.pid(), name, &to.to_string());
-        self.later(lasts, Undo::Limit(name));
+        limit(pid, name, &to.to_string());
+        self.later(lasts, Undo::Limit(pid, name));
     }
 
     /// Ends the faults whose time is over, or all.
@@ -262,11 +276,12 @@ impl Host {
             match undo {
                 Undo::Continue(pid) => kill(pid, Signal::SIGCONT),
                 Undo::Line => self.site.proxy.set(None),
-                Undo::Limit(name) => limit(self.site.pid(), name, "4096"),
+                Undo::Limit(pid, name) => limit(pid, name, "4096"),
                 Undo::Journal => journal::hide(false),
-                Undo::Disk => {
-                    self.full = false;
-                    self.site.fill_disk(false);
+                Undo::Clock => self.site.clock.set(0),
+                Undo::Disk(disk) => {
+                    self.full &= disk != Disk::Logs;
+                    self.site.fill(disk, false);
                 }
             }
         }
@@ -284,6 +299,7 @@ impl Host {
                 let inside = all.iter().filter(|process| !mains.contains(process));
                 inside.filter(|process| of(process, "worker") || of(process, "preloader")).cloned().collect()
             }
+            Whom::Scheduler => mains.iter().filter(|process| of(process, "scheduler")).cloned().collect(),
             Whom::Supervisor | Whom::Queue => Vec::new(),
         };
         let count = u64::try_from(found.len()).unwrap();
@@ -349,7 +365,7 @@ impl Host {
 /// What the end of a process can do to the jobs that run.
 fn reach(whom: Whom, process: &Process) -> Reach {
     match whom {
-        Whom::Worker => Reach::Instance(process.instance.clone()),
+        Whom::Worker | Whom::Scheduler => Reach::Instance(process.instance.clone()),
         Whom::Executor => Reach::Process(u32::try_from(process.pid).unwrap_or_default()),
         Whom::Preloader => Reach::Nobody,
         Whom::Supervisor | Whom::Queue => Reach::Everything,

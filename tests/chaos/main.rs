@@ -13,6 +13,8 @@
 
 #[path = "../support/beanstalkd.rs"]
 mod beanstalkd;
+mod clock;
+mod configuration;
 mod host;
 mod journal;
 mod processes;
@@ -21,6 +23,7 @@ mod proxy;
 mod random;
 mod schedule;
 mod site;
+mod slots;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +34,7 @@ use nix::sys::signal::Signal;
 use processes::{kill, marked, opened, own_memory};
 use schedule::{APPLICATIONS, plan};
 use site::Site;
-use verdict::{judge, judge_beats, read_beats, read_ledger};
+use verdict::{Happened, Reach, judge, judge_beats, read_beats, read_ledger};
 
 /// How long the host has to be as it should again.
 const RECOVERY: Duration = Duration::from_secs(90);
@@ -71,13 +74,19 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
     let mut wrong = host.seen.clone();
     wrong.extend(judge(&host.puts, &runs, &host.faults).iter().map(ToString::to_string));
     wrong.extend(judge_beats(&ledger, begin, host::now(), &host.faults).iter().map(ToString::to_string));
+    let slots = host.site.slots();
+    let scheduler = Reach::Instance("c/scheduler/1".to_owned());
+    let may_repeat = |fault: &&Happened| fault.reach == Reach::Everything || fault.reach == scheduler;
+    let may_repeat = host.faults.iter().filter(may_repeat).count();
+    wrong.extend(slots::judge(&slots, may_repeat).iter().map(ToString::to_string));
     let certain = host.puts.iter().filter(|put| put.certain).count();
     let again = runs.len() - runs.iter().map(|run| run.job).collect::<BTreeSet<_>>().len();
     println!(
-        "{} faults; {certain} of {} jobs put for certain, {} runs, {again} of them not the first",
+        "{} faults; {certain} of {} jobs put for certain, {} runs, {again} of them not the first; {} slots",
         host.faults.len(),
         host.puts.len(),
-        runs.len()
+        runs.len(),
+        slots.len()
     );
     if !wrong.is_empty() {
         for fault in &host.faults {
@@ -116,6 +125,10 @@ fn run(host: &Host, words: &[&str]) -> Result<String, String> {
 fn until_ready(host: &mut Host) {
     until(host, "it can be asked", |host| run(host, &["status"]).map(drop));
     until(host, "the file is applied", |host| run(host, &["reload"]).map(drop));
+    // Of what was rolled back the jobs of the version after it are run as well.
+    for application in APPLICATIONS {
+        until(host, "what is deployed is current", |host| run(host, &["deploy", application]).map(drop));
+    }
     until(host, "everything starts", |host| run(host, &["start", "all", "--no-wait"]).map(drop));
     until(host, "everything is ready", |host| {
         let text = run(host, &["status", "--json"])?;

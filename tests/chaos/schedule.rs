@@ -19,10 +19,12 @@ pub(crate) enum Fault {
     Line(Line, Duration),
     /// Users may have no more processes for a while.
     NoProcesses(Duration),
-    /// The supervisor may have no more descriptors for a while.
-    NoDescriptors(Duration),
-    /// The disk of the logs and of what the supervisor remembers is full for a while.
-    FullDisk(Duration),
+    /// A process may have no more descriptors for a while.
+    NoDescriptors(Whom, u64, Duration),
+    /// A disk is full for a while.
+    FullDisk(Disk, Duration),
+    /// The clock is fast, or slow, by so many seconds for a while.
+    Clock(i64, Duration),
     /// The journal takes no streams for a while.
     NoJournal(Duration),
     /// An edit of daemons.yml.
@@ -42,7 +44,29 @@ pub(crate) enum Whom {
     Worker,
     Executor,
     Preloader,
+    Scheduler,
     Queue,
+}
+
+/// What a disk holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// The logs, and what the supervisor and its daemons remember.
+    Logs,
+    /// The queue's binlog.
+    Binlog,
+}
+
+impl Disk {
+    pub(crate) const ALL: [Self; 2] = [Self::Logs, Self::Binlog];
+
+    /// Where in the site it is.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Logs => "small",
+            Self::Binlog => "binlog",
+        }
+    }
 }
 
 /// What happens to bytes between workers and queue.
@@ -62,6 +86,12 @@ pub(crate) enum Edit {
     Count(u64),
     /// A daemon more, or not.
     Daemon(bool),
+    /// A variable in the environment of all that an application has.
+    Environment(u64),
+    /// How many seconds every stop may take.
+    Patience(u64),
+    /// An application less, or all of them.
+    Without(Option<usize>),
     /// Something that no configuration may hold.
     Invalid,
     /// Cut off in the middle.
@@ -72,6 +102,21 @@ pub(crate) enum Edit {
     Swapped,
     /// Gone.
     Removed,
+}
+
+impl Edit {
+    /// It changes what is configured, as an editor that writes another file in the place does.
+    pub(crate) fn is_of_content(self) -> bool {
+        matches!(
+            self,
+            Self::Count(_) | Self::Daemon(_) | Self::Environment(_) | Self::Patience(_) | Self::Without(_)
+        )
+    }
+
+    /// It leaves nothing that can be run.
+    pub(crate) fn is_of_no_use(self) -> bool {
+        matches!(self, Self::Invalid | Self::Half | Self::Empty | Self::Removed)
+    }
 }
 
 /// A fault and when, from the beginning.
@@ -102,7 +147,8 @@ pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Planned> {
 
 fn draw(random: &mut Random) -> Fault {
     let which = random.below(8);
-    match random.below(100) {
+    let one = |random: &mut Random| usize::try_from(random.below(3)).unwrap_or_default();
+    match random.below(110) {
         0..=13 => Fault::Kill(Whom::Worker, which),
         14..=27 => Fault::Kill(Whom::Executor, which),
         28..=31 => Fault::Kill(Whom::Preloader, which),
@@ -114,23 +160,37 @@ fn draw(random: &mut Random) -> Fault {
         53 => Fault::Pause(Whom::Queue, 0, random.millis(800)),
         54..=61 => Fault::Line(*random.pick(&[Line::Slow, Line::Cut, Line::Garbled]), random.millis(600)),
         62..=64 => Fault::NoProcesses(random.millis(1500)),
-        65..=68 => Fault::NoDescriptors(random.millis(1500)),
-        69..=71 => Fault::FullDisk(random.millis(1500)),
+        65..=68 => {
+            let whom = *random.pick(&[Whom::Supervisor, Whom::Supervisor, Whom::Worker, Whom::Scheduler]);
+            Fault::NoDescriptors(whom, which, random.millis(1500))
+        }
+        69..=71 => Fault::FullDisk(Disk::Logs, random.millis(1500)),
         72 => Fault::NoJournal(random.millis(1500)),
-        73..=77 => Fault::Deploy(usize::try_from(random.below(3)).unwrap_or_default()),
+        73..=77 => Fault::Deploy(one(random)),
         78..=80 => Fault::Stuck,
+        81..=83 => Fault::FullDisk(Disk::Binlog, random.millis(3000)),
+        84..=86 => Fault::Kill(Whom::Scheduler, 0),
+        87 => Fault::Pause(Whom::Scheduler, 0, random.millis(2000)),
+        88..=90 => {
+            let seconds = i64::try_from(random.below(31)).unwrap_or_default() - 15;
+            Fault::Clock(seconds, random.millis(4000))
+        }
+        91..=93 => Fault::Operator(vec!["upgrade".to_owned()], None),
         _ => operator(random),
     }
 }
 
 fn edit(random: &mut Random) -> Edit {
-    match random.below(10) {
+    match random.below(13) {
         0 => Edit::Same,
         1..=3 => Edit::Count(1 + random.below(4)),
         4 | 5 => Edit::Daemon(random.percent(50)),
         6 => Edit::Invalid,
         7 => *random.pick(&[Edit::Half, Edit::Empty]),
         8 => Edit::Swapped,
+        9 => Edit::Environment(random.below(2)),
+        10 => Edit::Patience(15 + random.below(10)),
+        11 => Edit::Without(*random.pick(&[None, None, Some(0), Some(1), Some(2)])),
         _ => Edit::Removed,
     }
 }
@@ -139,11 +199,11 @@ fn operator(random: &mut Random) -> Fault {
     let one = random.pick(&APPLICATIONS).to_string();
     let selector = match random.below(4) {
         0 => "all".to_owned(),
-        1 => one,
+        1 => one.clone(),
         2 => format!("{one}/worker"),
         _ => format!("{one}/worker/{}", 1 + random.below(3)),
     };
-    let words: &[&str] = match random.below(9) {
+    let words: &[&str] = match random.below(13) {
         0 => &["start", &selector],
         1 => &["stop", &selector, "--no-wait"],
         2 => &["restart", &selector],
@@ -152,6 +212,10 @@ fn operator(random: &mut Random) -> Fault {
         5 => &["signal", &selector, "WINCH"],
         6 => &["status", "--json"],
         7 => &["plan"],
+        8 => &["rollback", &one],
+        9 => &["deploy", &one],
+        10 => &["releases"],
+        11 => &["doctor"],
         _ => &["events", "-f"],
     };
     let follows = words.contains(&"-f");
@@ -166,11 +230,21 @@ fn a_seed_is_a_schedule() {
     assert_ne!(plan(7, length), plan(8, length));
     let kind = |planned: &Planned| {
         let words = format!("{:?}", planned.fault);
-        words.split(|c: char| !c.is_alphabetic()).take(2).collect::<String>()
+        words.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).take(2).collect::<String>()
     };
     let kinds: std::collections::BTreeSet<String> = plan(7, length).iter().map(kind).collect();
-    for kind in ["KillSupervisor", "KillQueue", "KillPreloader", "PauseExecutor", "LineGarbled", "EditEmpty"]
-    {
+    for kind in [
+        "KillSupervisor",
+        "KillQueue",
+        "KillPreloader",
+        "KillScheduler",
+        "PauseExecutor",
+        "LineGarbled",
+        "EditEmpty",
+        "EditWithout",
+        "FullDiskBinlog",
+        "Operatorupgrade",
+    ] {
         assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
     }
 }

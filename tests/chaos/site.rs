@@ -1,7 +1,6 @@
 //! The host that chaos is brought over: three applications, a queue that keeps its jobs, and a
 //! supervisor that is started again whenever it ends, as systemd would.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -10,16 +9,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::beanstalkd::Beanstalkd;
+use crate::clock::Clock;
+use crate::configuration::Configuration;
 use crate::journal;
 use crate::processes::{kill, marked};
 use crate::proxy::Proxy;
-use crate::schedule::{APPLICATIONS, Edit};
+use crate::schedule::{APPLICATIONS, Disk, Edit};
+use crate::slots::{TUBE, slot_of};
 
 /// Writes down when a job begins and ends; the clock is the one that the test reads.
 const APPLICATION: &str = r#"
@@ -35,9 +38,11 @@ module Ledger
 end
 "#;
 
+/// The jobs of the last entry stay in the queue, and say for which slots they were put.
 const TIMETABLE: &str = "\
 one: {every: 1s, code: 'Ledger.beat(:one)'}
 two: {every: 1s, code: 'Ledger.beat(:two)', catch_up: all}
+slots: {every: 1s, code: '1', catch_up: all, tube: slots}
 ";
 
 /// Whose the applications are where this is root: limits on processes count for this user
@@ -49,21 +54,24 @@ pub(crate) struct Site {
     pub(crate) queue: Beanstalkd,
     pub(crate) proxy: Proxy,
     supervisor: Option<Child>,
+    pub(crate) clock: Clock,
     pub(crate) root: bool,
-    counts: [u64; 3],
     versions: [u64; 3],
-    extra: bool,
+    configuration: Configuration,
 }
 
 impl Site {
     pub(crate) fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let queue = Beanstalkd::durable();
-        let proxy = Proxy::before(&queue.socket());
         let root = nix::unistd::geteuid().is_root();
         prepare(folder.path(), root);
-        let (counts, versions) = ([2; 3], [1; 3]);
-        let mut site = Self { folder, queue, proxy, supervisor: None, root, counts, versions, extra: false };
+        // Small files, so that a new one is begun again and again: a full disk is felt at once.
+        let binlog = folder.path().join("binlog").display().to_string();
+        let queue = Beanstalkd::with(&["-b", &binlog, "-f", "0", "-s", "16384"]);
+        let proxy = Proxy::before(&queue.socket());
+        let clock = Clock::new(folder.path(), root);
+        let (versions, configuration) = ([1; 3], Configuration::usual());
+        let mut site = Self { folder, queue, proxy, supervisor: None, clock, root, versions, configuration };
         site.put_right();
         site.begin();
         site
@@ -87,6 +95,7 @@ impl Site {
     fn begin(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let mut command = program(self.folder.path());
+        command.envs(self.clock.environment());
         command.arg("run").stdout(log.try_clone().unwrap()).stderr(log);
         self.supervisor = Some(command.spawn().unwrap());
     }
@@ -148,14 +157,11 @@ impl Site {
         let file = self.path("daemons.yml");
         match edit {
             Edit::Same => fs::write(&file, self.config()).unwrap(),
-            Edit::Count(count) => {
-                self.counts[application] = count;
-                replace(&file, &self.config());
-            }
-            Edit::Daemon(wanted) => {
-                self.extra = wanted;
-                replace(&file, &self.config());
-            }
+            Edit::Count(count) => self.configuration.counts[application] = count,
+            Edit::Daemon(wanted) => self.configuration.extra = wanted,
+            Edit::Environment(value) => self.configuration.values[application] = value,
+            Edit::Patience(seconds) => self.configuration.patience = seconds,
+            Edit::Without(gone) => self.configuration.without = gone,
             Edit::Invalid => replace(&file, &self.config().replace("workers:", "wrokers:")),
             Edit::Half => {
                 let text = self.config();
@@ -172,44 +178,21 @@ impl Site {
             }
             Edit::Removed => drop(fs::remove_file(&file)),
         }
+        if edit.is_of_content() {
+            replace(&file, &self.config());
+        }
     }
 
     /// A configuration that is as it should be.
     pub(crate) fn put_right(&mut self) {
-        self.counts = [2; 3];
-        self.extra = false;
+        self.configuration = Configuration::usual();
         replace(&self.path("daemons.yml"), &self.config());
     }
 
     fn config(&self) -> String {
-        let user = if self.root { format!("  user: {USER}\n") } else { String::new() };
-        let mut text = format!(
-            "beanstalk: {}\ndefaults:\n{user}  env: {{CHAOS: '{}', AYL_LIBRARY: '{}'}}\n  \
-             backoff: {{initial: 20ms, max: 500ms}}\n  start_limit: {{count: 1000, within: 1m}}\n  \
-             stop_timeout: 20s\napplications:\n",
-            self.proxy.address,
-            self.mark(),
-            self.mark()
-        );
-        for (i, name) in APPLICATIONS.into_iter().enumerate() {
-            let path = self.path(name);
-            let preload = i > 0;
-            let _ = write!(
-                text,
-                "  {name}:\n    path: {}\n    workers: {{count: {}, preload: {preload}}}\n    daemons:\n      \
-                 web: {{command: [sh, -c, 'while sleep 0.1; do echo alive; done'], log: {{file: '{}/{name}.log', max_size: 16KiB, keep: 1}}}}\n",
-                path.display(),
-                self.counts[i],
-                self.path("small/logs").display(),
-            );
-            if i == 2 && self.extra {
-                text.push_str("      more: {command: [sleep, infinity], count: 2}\n");
-            }
-            if i == 2 {
-                text.push_str("    scheduler: config/schedule.yml\n");
-            }
-        }
-        text
+        let queue = self.proxy.address.to_string();
+        let user = self.root.then_some(USER);
+        self.configuration.text(self.folder.path(), user, &queue, &self.clock.environment())
     }
 
     /// Puts a job for an application's version of now; whether the queue said that it has it.
@@ -234,14 +217,21 @@ impl Site {
         Some(answer)
     }
 
+    /// The slots of the jobs that nobody works on. They go back when the connection ends.
+    pub(crate) fn slots(&self) -> Vec<Timestamp> {
+        let reserve = "reserve-with-timeout 0\r\n".repeat(3000);
+        let answer = self.ask_queue(&format!("watch {TUBE}\r\n{reserve}")).unwrap_or_default();
+        answer.lines().filter_map(|line| slot_of(line.as_bytes())).collect()
+    }
+
     /// The ledger.
     pub(crate) fn ledger(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.path("ledger")).unwrap()).into_owned()
     }
 
-    /// Fills the small disk, or makes room again.
-    pub(crate) fn fill_disk(&self, full: bool) {
-        let file = self.path("small/fill");
+    /// Fills a disk, or makes room on it again.
+    pub(crate) fn fill(&self, disk: Disk, full: bool) {
+        let file = self.path(disk.folder()).join("fill");
         if full {
             // Ends with the disk.
             let _ = std::io::copy(&mut std::io::repeat(1), &mut fs::File::create(file).unwrap());
@@ -285,14 +275,21 @@ fn prepare(site: &Path, root: bool) {
         fs::write(site.join(name).join("config/schedule.yml"), TIMETABLE).unwrap();
         fs::write(site.join(name).join("VERSION"), "1\n").unwrap();
     }
-    fs::create_dir(site.join("small")).unwrap();
+    for disk in Disk::ALL {
+        fs::create_dir(site.join(disk.folder())).unwrap();
+    }
     if root {
         unshare(CloneFlags::CLONE_NEWNS).expect("root may have a mount namespace of its own");
         let none: Option<&str> = None;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
         mount(none, "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
         journal::listen();
-        mount(none, &site.join("small"), Some("tmpfs"), MsFlags::empty(), Some("size=2m,mode=755")).unwrap();
+        for disk in Disk::ALL {
+            let folder = site.join(disk.folder());
+            mount(none, &folder, Some("tmpfs"), MsFlags::empty(), Some("size=2m,mode=755")).unwrap();
+        }
+        // What sets the clock leaves things there when its program is killed.
+        mount(none, "/dev/shm", Some("tmpfs"), MsFlags::empty(), Some("mode=1777")).unwrap();
     }
     fs::create_dir(site.join("small/logs")).unwrap();
 }
@@ -308,7 +305,7 @@ fn program(site: &Path) -> Command {
 }
 
 /// Puts a file in another's place, as editors and deploys do.
-fn replace(file: &Path, text: &str) {
+pub(crate) fn replace(file: &Path, text: &str) {
     let new = file.with_extension("new");
     fs::write(&new, text).unwrap();
     fs::rename(&new, file).unwrap();
