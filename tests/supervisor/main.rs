@@ -8,6 +8,7 @@ mod support;
 mod cgroups;
 mod dev;
 mod doctor;
+mod endless;
 mod hostile;
 mod idle;
 mod life;

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use crate::beanstalkd::Beanstalkd;
-use crate::support::{Site, Supervisor, until};
+use crate::support::{Site, Supervisor, kill, until};
 
 /// Its jobs write the version of the code that runs them, and how long it took until then.
 const APPLICATION: &str = r##"
@@ -127,6 +127,16 @@ fn under_constant_load_every_job_is_run_by_the_code_of_its_version_and_none_wait
     let (code, shown, _) = site.run(&["releases", "a"]);
     assert_eq!(code, 0);
     assert!(shown.contains("current") && !shown.contains("draining"), "{shown}");
+
+    // What was started by another name than it has now is replaced, and leaves nothing.
+    for instance in ["a/worker/1", "a/worker/2"] {
+        let pid = supervisor.pid(instance);
+        kill(pid, libc::SIGKILL);
+        until("its successor", || (supervisor.instance(instance)["pid"] != pid).then_some(()));
+        supervisor.wait_for(instance, "ready");
+    }
+    let sockets = fs::read_dir(site.join("run/notify")).unwrap().count();
+    assert_eq!(sockets, supervisor.status("all").len(), "one notify socket for each instance");
 }
 
 #[test]

@@ -207,7 +207,7 @@ impl Driver {
         let mut command = self.spawner.command(spec, None)?;
         let destination = self.spawner.destination(spec).map_err(unknown)?;
         let uid = command.identity.as_ref().map_or(self.uid, |identity| identity.uid);
-        let notify = match self.table.socket(&spec.id, uid) {
+        let notify = match self.table.socket(spec, uid) {
             Some(notify) => notify,
             None => NotifySocket::bind(self.runtime.notify_socket(run.0), uid)
                 .map_err(|error| format!("cannot make its notify socket: {error}"))?,

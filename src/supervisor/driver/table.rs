@@ -89,7 +89,8 @@ pub(super) struct Table {
     ended: BTreeSet<Run>,
     /// The strangers, once they have been looked up in this turn of the loop.
     strangers: OnceCell<Strangers>,
-    /// The notify sockets of instances that have no process just now, for the next one.
+    /// The notify sockets of instances that have no process just now, for the next one, by what
+    /// the last one was started as.
     sockets: HashMap<InstanceId, NotifySocket>,
 }
 
@@ -205,13 +206,17 @@ impl Table {
     }
 
     /// The notify socket that an earlier process of this instance had, if it does for one of `uid`.
-    pub(super) fn socket(&mut self, instance: &InstanceId, uid: u32) -> Option<NotifySocket> {
-        self.sockets.remove(instance).filter(|socket| socket.is_fit_for(uid))
+    /// The instance has at most this one afterwards.
+    pub(super) fn socket(&mut self, spec: &InstanceSpec, uid: u32) -> Option<NotifySocket> {
+        let left = names(spec).map(|name| self.sockets.remove(&name));
+        left.into_iter().flatten().find(|socket| socket.is_fit_for(uid))
     }
 
     /// There will be no further process of it.
-    pub(super) fn forget(&mut self, instance: &InstanceId) {
-        self.sockets.remove(instance);
+    pub(super) fn forget(&mut self, spec: &InstanceSpec) {
+        for name in names(spec) {
+            self.sockets.remove(&name);
+        }
     }
 
     /// What is heard, by the tokens of [`ready`](Self::ready).
@@ -375,6 +380,13 @@ impl Table {
             }
         }
     }
+}
+
+/// What processes of this instance may have been started as: before its release was current, and
+/// since. What another release has under its plain name is but a spare as well.
+fn names(spec: &InstanceSpec) -> [InstanceId; 2] {
+    let plain = InstanceId { release: None, ..spec.id.clone() };
+    [InstanceId { release: spec.release.version.clone(), ..plain.clone() }, plain]
 }
 
 impl Process {

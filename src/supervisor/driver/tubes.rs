@@ -236,7 +236,6 @@ impl Driver {
         self.spawner.logs.forget(&change.instance.to_string());
         let other = InstanceId { release: change.spec.release.version.clone(), ..change.instance.clone() };
         self.spawner.logs.forget(&other.to_string());
-        self.table.forget(&change.instance);
-        self.table.forget(&other);
+        self.table.forget(&change.spec);
     }
 }
