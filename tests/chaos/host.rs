@@ -120,6 +120,11 @@ impl Host {
     /// Ends every fault; what is left is a host as it should be.
     pub(crate) fn put_right(&mut self) {
         self.undo(true);
+        let full = format!("FullDisk({:?}", Disk::Binlog);
+        if self.faults.iter().any(|fault| fault.what.starts_with(&full)) {
+            // A job whose release or burial it refused is nobody's until it is started again.
+            self.kill("the queue is started again, with room".to_owned(), Whom::Queue, 0);
+        }
         self.unusable = false;
         self.site.put_right();
         self.stuck.clear();
@@ -137,8 +142,8 @@ impl Host {
         let seconds =
             [0.0, 0.005, 0.02, 0.05, 0.4][usize::try_from(self.random.below(5)).unwrap_or_default()];
         let version = self.site.version(application).to_string();
-        let certain = self.site.put_job(application, job, seconds);
-        self.puts.push(Put { job, version, certain });
+        let number = self.site.put_job(application, job, seconds);
+        self.puts.push(Put { job, version, number });
     }
 
     fn happens(&mut self, what: String, lasts: Duration, reach: Reach) {

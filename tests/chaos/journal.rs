@@ -1,22 +1,23 @@
 //! A journal of this test's own, where root may have a /run of its own.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const SOCKET: &str = "/run/systemd/journal/stdout";
 const HIDDEN: &str = "/run/systemd/journal/hidden";
 
-/// Takes streams and reads them, for as long as the test lasts.
-pub(crate) fn listen() {
+/// Takes streams, and adds what comes over them to a file, for as long as the test lasts.
+pub(crate) fn listen(file: PathBuf) {
     fs::create_dir_all(Path::new(SOCKET).parent().unwrap()).unwrap();
     let listener = UnixListener::bind(SOCKET).unwrap();
     fs::set_permissions(SOCKET, Permissions::from_mode(0o666)).unwrap();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            std::thread::spawn(move || io::copy(&mut stream, &mut io::sink()));
+            let Ok(mut file) = File::options().create(true).append(true).open(&file) else { return };
+            std::thread::spawn(move || io::copy(&mut stream, &mut file));
         }
     });
 }

@@ -30,6 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use host::Host;
+use jiff::Timestamp;
 use nix::sys::signal::Signal;
 use processes::{kill, marked, opened, own_memory};
 use schedule::{APPLICATIONS, plan};
@@ -60,6 +61,10 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
     let begin = host::now();
     let mut host = Host::new(Site::start(), seed);
     until_ready(&mut host);
+    // Nothing is promised of an entry before it has been put for the first time.
+    until(&mut host, "the first slot", |host| {
+        if host.site.slots().is_empty() { Err("nothing is put".to_owned()) } else { Ok(()) }
+    });
     let before = (opened(host.site.pid()), own_memory(host.site.pid()));
     host.endure(&schedule);
     host.put_right();
@@ -79,7 +84,7 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
     let may_repeat = |fault: &&Happened| fault.reach == Reach::Everything || fault.reach == scheduler;
     let may_repeat = host.faults.iter().filter(may_repeat).count();
     wrong.extend(slots::judge(&slots, may_repeat).iter().map(ToString::to_string));
-    let certain = host.puts.iter().filter(|put| put.certain).count();
+    let certain = host.puts.iter().filter(|put| put.number.is_some()).count();
     let again = runs.len() - runs.iter().map(|run| run.job).collect::<BTreeSet<_>>().len();
     println!(
         "{} faults; {certain} of {} jobs put for certain, {} runs, {again} of them not the first; {} slots",
@@ -92,7 +97,7 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
         for fault in &host.faults {
             eprintln!("{:>10} to {:>10}  {}", fault.from, fault.to, fault.what);
         }
-        eprintln!("the supervisor's log:\n{}", host.site.log());
+        eprintln!("the supervisor's log:\n{}\nthe journal:\n{}", host.site.log(), host.site.journal());
         panic!("SEED={seed} SECONDS={}: {}", length.as_secs(), wrong.join("\n"));
     }
     assert!(certain > 0 && !runs.is_empty());
@@ -105,8 +110,8 @@ fn until(host: &mut Host, what: &str, mut found: impl FnMut(&mut Host) -> Result
     while let Err(not) = found(host) {
         host.tend();
         if Instant::now() > end {
-            let log = host.site.log();
-            panic!("{what}: {not}\n{}\n{log}", host.seen.join("\n"));
+            let (log, journal) = (host.site.log(), host.site.journal());
+            panic!("{what}: {not}\n{}\n{log}\nthe journal:\n{journal}", host.seen.join("\n"));
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -140,12 +145,18 @@ fn until_ready(host: &mut Host) {
 
 /// Every entry of the timetable is run again; then its scheduler has done its part.
 fn until_scheduled(host: &mut Host) {
-    let from = host::now();
+    let (from, on_the_wall) = (host::now(), Timestamp::now());
     until(host, "every entry is run again", |host| {
         let beats = read_beats(&host.site.ledger());
         let again = ["one", "two"]
             .map(|entry| beats.get(entry).and_then(|at| at.last()).is_some_and(|&at| at > from));
-        if again == [true; 2] { Ok(()) } else { Err(format!("one and two: {again:?}")) }
+        let slots = host.site.slots();
+        let (first, last) = (slots.iter().min(), slots.iter().max());
+        let up_to_date = last.is_some_and(|&last| last > on_the_wall);
+        if again == [true; 2] && up_to_date {
+            return Ok(());
+        }
+        Err(format!("one and two: {again:?}; slots from {first:?} to {last:?} at {on_the_wall}"))
     });
     until(host, "the scheduler stops", |host| run(host, &["stop", "c/scheduler"]).map(drop));
 }

@@ -105,6 +105,12 @@ impl Site {
         String::from_utf8_lossy(&fs::read(self.path("log")).unwrap_or_default()).into_owned()
     }
 
+    /// What its daemons have written to the journal, but for signs of life.
+    pub(crate) fn journal(&self) -> String {
+        let text = String::from_utf8_lossy(&fs::read(self.path("journal")).unwrap_or_default()).into_owned();
+        text.lines().filter(|line| line.contains(" | ")).collect::<Vec<_>>().join("\n")
+    }
+
     /// A command of an operator.
     pub(crate) fn operator(&self, words: &[String]) -> Command {
         let mut command = program(self.folder.path());
@@ -195,15 +201,16 @@ impl Site {
         self.configuration.text(self.folder.path(), user, &queue, &self.clock.environment())
     }
 
-    /// Puts a job for an application's version of now; whether the queue said that it has it.
-    pub(crate) fn put_job(&self, application: usize, job: u64, seconds: f64) -> bool {
+    /// Puts a job for an application's version of now: the number the queue gave it, if it said that
+    /// it has it.
+    pub(crate) fn put_job(&self, application: usize, job: u64, seconds: f64) -> Option<u64> {
         let tube = format!("{}-{}", APPLICATIONS[application], self.versions[application]);
         let body = format!(
             r#"{{"type":"ayl","failed_job_handler":"delete","code":"Ledger.run({job}, {seconds})"}}"#
         );
         let put = format!("use {tube}\r\nput 512 0 60 {}\r\n{body}\r\n", body.len());
-        let wanted = format!("USING {tube}\r\nINSERTED ");
-        self.ask_queue(&put).is_some_and(|answer| answer.starts_with(&wanted) && answer.ends_with("\r\n"))
+        let answer = self.ask_queue(&put)?;
+        answer.strip_prefix(&format!("USING {tube}\r\nINSERTED "))?.strip_suffix("\r\n")?.parse().ok()
     }
 
     /// What the queue says; nothing where it is away or stopped.
@@ -283,7 +290,7 @@ fn prepare(site: &Path, root: bool) {
         let none: Option<&str> = None;
         mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).unwrap();
         mount(none, "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
-        journal::listen();
+        journal::listen(site.join("journal"));
         for disk in Disk::ALL {
             let folder = site.join(disk.folder());
             mount(none, &folder, Some("tmpfs"), MsFlags::empty(), Some("size=2m,mode=755")).unwrap();

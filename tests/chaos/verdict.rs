@@ -23,8 +23,8 @@ pub(crate) struct Put {
     pub(crate) job: u64,
     /// For which version.
     pub(crate) version: String,
-    /// Whether the queue said that it has it.
-    pub(crate) certain: bool,
+    /// The queue's own number for it, if it said that it has it.
+    pub(crate) number: Option<u64>,
 }
 
 /// One run of a job, as the job itself wrote it down.
@@ -36,6 +36,12 @@ pub(crate) struct Run {
     pub(crate) pid: u32,
     pub(crate) begin: Moment,
     pub(crate) end: Option<Moment>,
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {}) at {}", self.instance, self.pid, self.begin)
+    }
 }
 
 /// What a fault can have done to a job that runs.
@@ -64,7 +70,7 @@ pub(crate) struct Happened {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Offence {
     /// A certain put, none of whose runs came to its end.
-    Lost { job: u64, begun: usize },
+    Lost { job: u64, number: u64, begun: Vec<String> },
     /// A run after one that nothing had disturbed.
     Unexplained { job: u64, first: String, second: String },
     /// A run of what was never put.
@@ -78,8 +84,13 @@ pub(crate) enum Offence {
 impl fmt::Display for Offence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lost { job, begun: 0 } => write!(f, "job {job} was never run"),
-            Self::Lost { job, begun } => write!(f, "job {job} was begun {begun} times and never ended"),
+            Self::Lost { job, number, begun } if begun.is_empty() => {
+                write!(f, "job {job}, {number} in the queue, was never run")
+            }
+            Self::Lost { job, number, begun } => {
+                let begun = begun.join(", then by ");
+                write!(f, "job {job}, {number} in the queue, was begun by {begun}, and never ended")
+            }
             Self::Unexplained { job, first, second } => {
                 write!(f, "job {job} was run by {first}, then by {second}, and no fault says why")
             }
@@ -165,13 +176,15 @@ pub(crate) fn judge(puts: &[Put], runs: &[Run], faults: &[Happened]) -> Vec<Offe
     for put in puts {
         let mut runs = of_job.remove(&put.job).unwrap_or_default();
         runs.sort_by_key(|run| run.begin);
-        if put.certain && !runs.iter().any(|run| run.end.is_some()) {
-            offences.push(Offence::Lost { job: put.job, begun: runs.len() });
+        if let Some(number) = put.number
+            && !runs.iter().any(|run| run.end.is_some())
+        {
+            let begun = runs.iter().map(ToString::to_string).collect();
+            offences.push(Offence::Lost { job: put.job, number, begun });
         }
         for pair in runs.windows(2) {
             if !faults.iter().any(|fault| explains(fault, pair[0], pair[1])) {
-                let of = |run: &Run| format!("{} (process {}) at {}", run.instance, run.pid, run.begin);
-                let (first, second) = (of(pair[0]), of(pair[1]));
+                let (first, second) = (pair[0].to_string(), pair[1].to_string());
                 offences.push(Offence::Unexplained { job: put.job, first, second });
             }
         }
@@ -202,7 +215,7 @@ mod tests {
     use super::*;
 
     fn put(job: u64) -> Put {
-        Put { job, version: "1".into(), certain: true }
+        Put { job, version: "1".into(), number: Some(5) }
     }
 
     fn said(ledger: &str, faults: &[Happened]) -> Vec<String> {
@@ -222,10 +235,13 @@ mod tests {
 
     #[test]
     fn a_job_that_never_ended_is_lost() {
-        assert_eq!(said("", &[]), ["job 1 was never run"]);
+        assert_eq!(said("", &[]), ["job 1, 5 in the queue, was never run"]);
         let begun = "begin 1 a/worker/1 1 10 1000\nbegin 2";
-        assert_eq!(said(begun, &[]), ["job 1 was begun 1 times and never ended"]);
-        let uncertain = Put { certain: false, ..put(1) };
+        assert_eq!(
+            said(begun, &[]),
+            ["job 1, 5 in the queue, was begun by a/worker/1 (process 10) at 1000, and never ended"]
+        );
+        let uncertain = Put { number: None, ..put(1) };
         assert_eq!(judge(&[uncertain], &[], &[]), []);
     }
 
