@@ -6,9 +6,9 @@
 //!
 //! Who may put things into the folder decides who the file is made by. In a folder that
 //! only root can change, all the way up, root makes it, readable by the daemon's group.
-//! In a folder of the daemon's user, it is touched with that user's rights alone: a
-//! symbolic link there leads nowhere the user could not go anyway. Any other folder
-//! is refused.
+//! In a folder of the daemon's user that not everybody can write to, it is touched with that
+//! user's rights alone: a symbolic link there leads nowhere the user could not go anyway. Any
+//! other folder is refused.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -239,7 +239,7 @@ fn acting(log: &FileLog) -> io::Result<Option<ActingAs>> {
         return Ok(None);
     }
     match log.owner {
-        Some((uid, gid)) if uid != 0 && folder.metadata()?.uid() == uid => Ok(Some(ActingAs::user(uid, gid))),
+        Some((uid, gid)) if uid != 0 && is_of_user(&folder, uid)? => Ok(Some(ActingAs::user(uid, gid))),
         _ => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!("{} can be changed by others than root and the daemon's user", folder.display()),
@@ -255,6 +255,12 @@ const STICKY: u32 = 0o1000;
 fn is_changed_by_root_alone(folder: &Path, protects: u32) -> io::Result<bool> {
     let found = folder.metadata()?;
     Ok(found.uid() == 0 && (found.mode() & 0o022 == 0 || found.mode() & protects != 0))
+}
+
+/// Whether it is the user's, and not everybody's.
+fn is_of_user(folder: &Path, uid: u32) -> io::Result<bool> {
+    let found = folder.metadata()?;
+    Ok(found.uid() == uid && (found.mode() & 0o002 == 0 || found.mode() & STICKY != 0))
 }
 
 fn open(log: &FileLog) -> io::Result<File> {

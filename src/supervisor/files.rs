@@ -7,6 +7,7 @@
 //! |---|---|
 //! | configuration | nobody but root can change it or any directory on the way |
 //! | an application's | its user could read it too, or nobody but root can change the way |
+//! | an environment's | the same, and nobody but root and its user can change it or any directory on the way |
 //!
 //! A symlink to `/etc/shadow` in an application's directory is refused by the second.
 
@@ -52,6 +53,14 @@ pub enum ReadError {
         /// Who owns it.
         uid: u32,
     },
+    /// Somebody else could choose with what environment a daemon runs, and so what it runs.
+    #[error("{}: others than user {theirs} could change it; it has to belong to that user or root and be writable by its owner alone", path.display())]
+    OpenToOthers {
+        /// The file or directory that another can change.
+        path: PathBuf,
+        /// The user of the daemon.
+        theirs: u32,
+    },
     /// The application's user cannot read it.
     #[error("{}: not readable by the application's user, and another than root could have put it there", .0.display())]
     NotTheirs(PathBuf),
@@ -77,6 +86,13 @@ pub enum For {
     Supervisor,
     /// An application, which runs as this user and group.
     Application {
+        /// The user.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
+    /// A daemon, whose environment it becomes, and which runs as this user and group.
+    Environment {
         /// The user.
         uid: u32,
         /// Its group.
@@ -115,15 +131,24 @@ pub fn read_bytes(path: &Path, cap: u64, reader: For, root: bool) -> Result<Vec<
 fn allowed(path: &Path, found: &Metadata, reader: For) -> Result<(), ReadError> {
     match reader {
         For::Supervisor => only_root_can_change(path, found),
-        For::Application { uid, gid } => {
-            let mode = found.mode();
-            let theirs = found.uid() == uid || mode & 0o004 != 0 || (found.gid() == gid && mode & 0o040 != 0);
-            if theirs || only_root_can_change(path, found).is_ok() {
-                Ok(())
-            } else {
-                Err(ReadError::NotTheirs(path.to_owned()))
+        For::Application { uid, gid } => readable(path, found, uid, gid),
+        For::Environment { uid, gid } => {
+            readable(path, found, uid, gid)?;
+            match changed_by_others(path, found, uid) {
+                Some((path, _)) => Err(ReadError::OpenToOthers { path, theirs: uid }),
+                None => Ok(()),
             }
         }
+    }
+}
+
+fn readable(path: &Path, found: &Metadata, uid: u32, gid: u32) -> Result<(), ReadError> {
+    let mode = found.mode();
+    let theirs = found.uid() == uid || mode & 0o004 != 0 || (found.gid() == gid && mode & 0o040 != 0);
+    if theirs || only_root_can_change(path, found).is_ok() {
+        Ok(())
+    } else {
+        Err(ReadError::NotTheirs(path.to_owned()))
     }
 }
 
@@ -133,24 +158,32 @@ pub fn check_program(path: &Path, found: &Metadata) -> Result<(), ReadError> {
 }
 
 fn only_root_can_change(path: &Path, opened: &Metadata) -> Result<(), ReadError> {
-    let untrusted = |path: PathBuf, uid| Err(ReadError::Untrusted { path, uid });
+    match changed_by_others(path, opened, 0) {
+        Some((path, uid)) => Err(ReadError::Untrusted { path, uid }),
+        None => Ok(()),
+    }
+}
+
+/// The file or directory on the way that others than root and the user `uid` can change, and whose
+/// it is.
+fn changed_by_others(path: &Path, opened: &Metadata, uid: u32) -> Option<(PathBuf, u32)> {
     for step in walk(path).steps {
-        let at = step.directory.join(&step.name);
-        match step.found {
-            Some(found) if !roots(&found) => return untrusted(at, found.uid()),
-            _ => {}
+        if let Some(found) = step.found
+            && !is_theirs_alone(&found, uid)
+        {
+            return Some((step.directory.join(&step.name), found.uid()));
         }
     }
     // What was opened may be another file than the one the path leads to by now.
-    if roots(opened) { Ok(()) } else { untrusted(path.to_owned(), opened.uid()) }
+    (!is_theirs_alone(opened, uid)).then(|| (path.to_owned(), opened.uid()))
 }
 
-/// Root's, and nobody else may change it. In a directory with the sticky bit others
-/// may add entries, but those are not root's.
-fn roots(found: &Metadata) -> bool {
+/// Root's or the user's, and nobody else may change it. In a directory with the sticky bit others
+/// may add entries, but those are not theirs.
+fn is_theirs_alone(found: &Metadata, uid: u32) -> bool {
     let writable = !found.file_type().is_symlink() && found.mode() & 0o022 != 0;
     let sticky = found.is_dir() && found.mode() & 0o1000 != 0;
-    found.uid() == 0 && (!writable || sticky)
+    (found.uid() == 0 || found.uid() == uid) && (!writable || sticky)
 }
 
 #[cfg(test)]
@@ -232,5 +265,51 @@ mod tests {
         assert_eq!(read(&secret).unwrap(), "s", "root chose the path");
         fs::write(theirs.join("env"), "e").unwrap();
         assert_eq!(read(&theirs.join("env")).unwrap(), "e");
+    }
+
+    #[test]
+    fn an_environment_is_taken_from_what_root_and_its_user_alone_can_change() {
+        if !is_root() {
+            return;
+        }
+        let dir = TempDir::new().unwrap();
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        let (theirs, another) = (65534, 65533);
+        let file = dir.path().join("env");
+        fs::write(&file, "e").unwrap();
+        let read = || {
+            let reader = For::Environment { uid: theirs, gid: theirs };
+            read_text(&file, 10, reader, true).map_err(|error| error.to_string())
+        };
+        let refused = |path: &Path| {
+            let rule = "it has to belong to that user or root and be writable by its owner alone";
+            Err(format!("{}: others than user {theirs} could change it; {rule}", path.display()))
+        };
+        for (owner, mode, may) in [
+            (0, 0o644, true),
+            (theirs, 0o600, true),
+            (theirs, 0o664, false),
+            (0, 0o646, false),
+            (another, 0o644, false),
+        ] {
+            chown(&file, Some(owner), None).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(), if may { Ok("e".to_owned()) } else { refused(&file) }, "{owner} {mode:o}");
+        }
+        chown(&file, Some(theirs), None).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        chown(dir.path(), Some(another), None).unwrap();
+        assert_eq!(read(), refused(dir.path()));
+        chown(dir.path(), Some(theirs), None).unwrap();
+        assert_eq!(read().unwrap(), "e");
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(read(), refused(dir.path()));
+        // A link of another's that leads to a good file.
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(read().unwrap(), "e", "nobody else can rename it");
+        fs::rename(&file, dir.path().join("good")).unwrap();
+        symlink(dir.path().join("good"), &file).unwrap();
+        std::os::unix::fs::lchown(&file, Some(another), None).unwrap();
+        assert_eq!(read(), refused(&file));
     }
 }

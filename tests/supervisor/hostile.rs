@@ -116,6 +116,96 @@ fn a_link_in_the_place_of_an_environment_file_shows_no_secret() {
 }
 
 #[test]
+fn an_environment_file_that_another_can_write_is_not_taken() {
+    let site = of_nobody("env_file: '{path}/env'");
+    if !as_root(&site) {
+        return;
+    }
+    let file = site.join("env");
+    fs::write(&file, "LD_PRELOAD=/theirs.so").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+    let supervisor = site.start();
+    let reason = until("the reason", || supervisor.instance("a/s/1")["reason"].as_str().map(str::to_owned));
+    let at = file.display();
+    assert_eq!(
+        reason,
+        format!(
+            "{at}: others than user 65534 could change it; it has to belong to that user or root and be writable by its owner alone"
+        )
+    );
+    assert!(supervisor.instance("a/s/1")["pid"].is_null());
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(site.run(&["reload"]).0, 0);
+    supervisor.wait_for("a/s/1", "ready");
+}
+
+#[test]
+fn a_log_where_another_than_the_daemon_s_user_can_write_is_not_made() {
+    let site = of_nobody("log: {file: '{path}/logs/s.log'}");
+    if !as_root(&site) {
+        return;
+    }
+    let logs = site.join("logs");
+    fs::create_dir(&logs).unwrap();
+    fs::set_permissions(&logs, Permissions::from_mode(0o777)).unwrap();
+    let is_refused = || {
+        let supervisor = site.start();
+        let said = format!("{} can be changed by others than root and the daemon's user", logs.display());
+        until("it is said", || site.log().contains(&said).then_some(()));
+        // The daemon itself is none the worse for it.
+        supervisor.wait_for("a/s/1", "ready");
+        assert!(supervisor.stop().success());
+        assert!(!logs.join("s.log").exists());
+        fs::remove_file(site.join("log")).unwrap();
+    };
+    is_refused();
+    // The daemon's user's, but open to everybody else.
+    chown(&logs, Some(NOBODY), Some(NOBODY)).unwrap();
+    is_refused();
+    fs::set_permissions(&logs, Permissions::from_mode(0o755)).unwrap();
+    let supervisor = site.start();
+    until("the log", || {
+        fs::read_to_string(logs.join("s.log")).is_ok_and(|text| text.contains("written")).then_some(())
+    });
+    assert!(supervisor.stop().success());
+}
+
+#[test]
+fn a_runtime_directory_that_another_can_write_is_not_used() {
+    let site = Site::with_daemons(SLEEPER);
+    if !as_root(&site) {
+        return;
+    }
+    let run = site.join("run");
+    let refused = |uid: u32, mode: &str| {
+        let (code, _, said) = site.run(&["run"]);
+        let text = format!("the runtime directory {} belongs to user {uid} with mode {mode}", run.display());
+        assert!(code != 0 && said.contains(&text), "{code}: {said}, not {text}");
+    };
+    fs::create_dir(&run).unwrap();
+    fs::set_permissions(&run, Permissions::from_mode(0o775)).unwrap();
+    refused(0, "775");
+    fs::set_permissions(&run, Permissions::from_mode(0o755)).unwrap();
+    chown(&run, Some(NOBODY), None).unwrap();
+    refused(NOBODY, "755");
+    fs::remove_dir(&run).unwrap();
+    let elsewhere = site.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, &run).unwrap();
+    refused(0, "777");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+    // A link in the place of the file with its process number.
+    fs::remove_file(&run).unwrap();
+    fs::create_dir(&run).unwrap();
+    let victim = site.join("victim");
+    fs::write(&victim, "as it was").unwrap();
+    symlink(&victim, run.join("lock")).unwrap();
+    let (code, _, said) = site.run(&["run"]);
+    assert!(code != 0 && said.contains("Too many levels of symbolic links"), "{code}: {said}");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "as it was");
+}
+
+#[test]
 fn the_supervisor_s_own_environment_reaches_no_daemon() {
     let site =
         Site::with_daemons("s: {command: [sh, -c, 'env > seen.new; mv seen.new seen; exec sleep infinity']}");

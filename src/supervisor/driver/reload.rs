@@ -120,7 +120,7 @@ impl EnvFiles for Reader {
     fn read(&mut self, path: &Path, account: &Account) -> Result<Arc<EnvFile>, Arc<str>> {
         let root = self.root;
         let read = || {
-            let reader = For::Application { uid: account.uid, gid: account.gid };
+            let reader = For::Environment { uid: account.uid, gid: account.gid };
             let text = read_text(path, MAX_ENV_FILE, reader, root).map_err(|error| error.to_string())?;
             let variables = env_file::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
             let pairs = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
