@@ -138,7 +138,7 @@ class PreloaderTest < Minitest::Test
 
   def test_a_fork_that_ends_does_not_end_the_bond_with_the_worker
     one = booted
-    code = "fork; Process.wait if $$ == #{one.forked["pid"]}; File.write('#{folder}/busy', ''); sleep"
+    code = "if (child = fork) then Process.wait(child); File.write('#{folder}/busy', ''); sleep end"
     one.executor.say("type" => "run", "id" => 1, "tube" => "t", "code" => code)
     wait_until("the job to run") { File.exist?("#{folder}/busy") }
     one.die

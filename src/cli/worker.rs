@@ -208,6 +208,8 @@ fn options(arguments: Arguments) -> Result<Options, Failed> {
     };
     let is_rails = || ["config/application.rb", "bin/rails"].iter().all(|file| path.join(file).is_file());
     let rails = arguments.rails || (arguments.require.is_none() && is_rails());
+    let servers = ServerAddress::list(&arguments.beanstalk)
+        .map_err(|error| usage(format!("ayl_worker: AYL_BEANSTALK: {error}")))?;
     Ok(Options {
         launch: Launch {
             runtime: arguments.runtime,
@@ -228,9 +230,9 @@ fn options(arguments: Arguments) -> Result<Options, Failed> {
             max_runtime: arguments.max_runtime,
             handler: Handler::Delete,
             recycle,
+            others: servers.len() > 1,
         },
-        servers: ServerAddress::list(&arguments.beanstalk)
-            .map_err(|error| usage(format!("ayl_worker: AYL_BEANSTALK: {error}")))?,
+        servers,
         signing,
         keys,
     })

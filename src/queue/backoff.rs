@@ -40,9 +40,29 @@ impl Backoff {
     }
 }
 
+/// How long connecting and asking for one's job may take, after a wait.
+const REGAINING: Duration = Duration::from_millis(250);
+
+/// For how long nothing is reserved after an outage of `away`, so that those who hold a job of the server
+/// ask for that first: as long as the slowest of them may take to come back.
+///
+/// Waits double: the next one of another client is as long as all before it, or, with jitter,
+/// twice that, and at most `max`.
+pub(super) fn others_return(away: Duration, max: Duration) -> Duration {
+    away.saturating_mul(2).min(max) + REGAINING
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn after_an_outage_those_that_hold_a_job_come_first() {
+        for (away, others) in [(0, 0), (500, 1000), (30_000, 2000)] {
+            let wait = others_return(Duration::from_millis(away), Duration::from_secs(2));
+            assert_eq!(wait, Duration::from_millis(others) + REGAINING);
+        }
+    }
 
     #[test]
     fn waits_double_to_the_largest_and_stay_within_their_half() {

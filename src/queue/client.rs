@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, others_return};
 use super::connection::{Connection, Fault};
 use super::error::Error;
 use super::options::Options;
@@ -29,6 +29,10 @@ pub struct Client {
     not_before: Option<Instant>,
     /// Whether this connection answered a call, so that the backoff may begin anew.
     proven: bool,
+    /// Since when the server is away.
+    away: Option<Instant>,
+    /// Until when others may come back for the jobs that they hold.
+    yields: Option<Instant>,
     /// Jobs that arrived for reserves whose futures were dropped.
     kept: VecDeque<Job>,
 }
@@ -48,6 +52,8 @@ impl Client {
             backoff,
             not_before: None,
             proven: false,
+            away: None,
+            yields: None,
             kept: VecDeque::new(),
         }
     }
@@ -106,6 +112,12 @@ impl Client {
     /// When the next call will try to connect, if it has to wait for that.
     pub fn not_before(&self) -> Option<Instant> {
         self.not_before.filter(|at| self.connection.is_none() && *at > Instant::now())
+    }
+
+    /// Until when whoever does not want to take others' jobs from them reserves nothing: the server was
+    /// away, and those who held its jobs come back for them one by one.
+    pub fn yields(&self) -> Option<Instant> {
+        self.yields.filter(|at| *at > Instant::now())
     }
 
     /// Gives up what is under way after waiting in vain, as if it had failed.
@@ -241,6 +253,10 @@ impl Client {
             Ok(connection) => {
                 self.session += 1;
                 self.proven = false;
+                self.yields = self.away.take().map(|since| {
+                    let now = Instant::now();
+                    now + others_return(now - since, self.options.backoff_max)
+                });
                 Ok(connection)
             }
             Err(fault) => {
@@ -320,6 +336,8 @@ impl Client {
     fn drop_connection(&mut self) {
         self.connection = None;
         self.kept.clear();
-        self.not_before = Some(Instant::now() + self.backoff.wait());
+        let now = Instant::now();
+        self.away.get_or_insert(now);
+        self.not_before = Some(now + self.backoff.wait());
     }
 }

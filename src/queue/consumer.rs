@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{sleep_until, timeout};
 
 use super::calls::Reservation;
 use super::client::Client;
@@ -25,7 +27,8 @@ const SLOW: Duration = Duration::from_millis(250);
 /// waiting, and only when none has a job do all wait together; then the reserves that
 /// brought nothing are given up by closing their connections, which makes a job that
 /// came in that moment ready again, with one more in its count of reserves. Priorities
-/// hold within a server, not across them.
+/// hold within a server, not across them. From one that was away nothing is reserved for a
+/// moment, [`Client::yields`].
 pub struct Consumer {
     slots: Vec<Slot>,
     /// Counts the reserves.
@@ -36,9 +39,36 @@ struct Slot {
     client: Client,
     /// Why it has no connection.
     trouble: Option<Error>,
+    /// Whether nothing is to be reserved from it.
+    aside: bool,
 }
 
 impl Slot {
+    async fn connect(&mut self) -> Result<(), Error> {
+        self.trouble = self.client.ready().await.err();
+        self.trouble.clone().map_or(Ok(()), Err)
+    }
+
+    /// Waits for a job, once others have had the time to come back for theirs.
+    async fn reserve(&mut self) -> Result<Reservation, Error> {
+        if !self.client.is_waiting() {
+            self.client.ready().await?;
+        }
+        if let Some(at) = self.client.yields() {
+            sleep_until(at).await;
+        }
+        self.client.reserve().await
+    }
+
+    /// A job that is there already.
+    async fn reserve_now(&mut self) -> Result<Reservation, Error> {
+        self.client.ready().await?;
+        match self.client.yields() {
+            Some(_) => Ok(Reservation::TimedOut),
+            None => self.client.reserve_with_timeout(0).await,
+        }
+    }
+
     /// A reserve under way, or a job that came for one, would be a second job.
     fn give_up(&mut self) {
         if self.client.is_reserving() {
@@ -50,7 +80,8 @@ impl Slot {
 impl Consumer {
     /// A consumer of the tubes that `options` watch, which connects when it first reserves.
     pub fn new(servers: &[ServerAddress], options: &Options) -> Self {
-        let slots = options.clients(servers).map(|client| Slot { client, trouble: None }).collect();
+        let slots =
+            options.clients(servers).map(|client| Slot { client, trouble: None, aside: false }).collect();
         Self { slots, turn: 0 }
     }
 
@@ -59,20 +90,32 @@ impl Consumer {
         self.slots.iter().filter(|slot| !slot.client.is_connected()).filter_map(|slot| slot.trouble.as_ref())
     }
 
-    /// Connects to every server, once each; one that succeeds is enough.
+    /// Connects to whichever server answers first; the others are tried when it reserves.
     ///
     /// # Errors
     /// Why the last one failed; [`Error::NoServer`].
     pub async fn connect(&mut self) -> Result<(), Error> {
-        let mut failed = Err(Error::NoServer);
-        for slot in &mut self.slots {
-            slot.trouble = slot.client.ready().await.err();
-            if let Some(error) = &slot.trouble {
-                failed = Err(error.clone());
+        let slots = self.slots.iter_mut().filter(|slot| !slot.aside);
+        let mut attempts: FuturesUnordered<_> = slots.map(Slot::connect).collect();
+        let mut failed = Error::NoServer;
+        while let Some(attempt) = attempts.next().await {
+            match attempt {
+                Ok(()) => return Ok(()),
+                Err(error) => failed = error,
             }
         }
-        let connected = self.slots.iter().any(|slot| slot.trouble.is_none());
-        if connected { Ok(()) } else { failed }
+        Err(failed)
+    }
+
+    /// Leaves a server, counted as they were given, to somebody else, or is told that it may be reserved
+    /// from again.
+    pub fn set_aside(&mut self, index: usize, aside: bool) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            slot.aside = aside;
+            if aside {
+                slot.client.disconnect();
+            }
+        }
     }
 
     /// Waits for a job for as long as it takes, as long as one server can be reached; the
@@ -138,7 +181,11 @@ impl Consumer {
                 Err(error) => error,
             };
             self.slots[index].trouble = Some(error.clone());
-            if self.slots.iter().all(|slot| slot.trouble.is_some() && !slot.client.is_connected()) {
+            if self
+                .slots
+                .iter()
+                .all(|slot| slot.aside || (slot.trouble.is_some() && !slot.client.is_connected()))
+            {
                 return Err(error);
             }
         }
@@ -153,10 +200,10 @@ impl Consumer {
             let index = self.turn.wrapping_add(step) % count;
             let slot = &mut self.slots[index];
             // A reserve that waits already answers by itself.
-            if slot.client.not_before().is_some() || slot.client.is_waiting() {
+            if slot.aside || slot.client.not_before().is_some() || slot.client.is_waiting() {
                 continue;
             }
-            match timeout(SLOW, slot.client.reserve_with_timeout(0)).await {
+            match timeout(SLOW, slot.reserve_now()).await {
                 Ok(Ok(Reservation::Job(job))) => return Some((index, job)),
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => slot.trouble = Some(error),
@@ -168,18 +215,18 @@ impl Consumer {
 
     /// A reserve of every server at once, until one of them has something to say.
     async fn wait_for_any(&mut self) -> Result<(usize, Result<Reservation, Error>), Error> {
-        let mut reserves: Vec<Pin<Box<dyn Future<Output = _> + Send + '_>>> =
+        let mut reserves: Vec<(usize, Pin<Box<dyn Future<Output = _> + Send + '_>>)> =
             Vec::with_capacity(self.slots.len());
-        for slot in &mut self.slots {
-            reserves.push(Box::pin(slot.client.reserve()));
+        for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| !slot.aside) {
+            reserves.push((index, Box::pin(slot.reserve())));
         }
         if reserves.is_empty() {
             return Err(Error::NoServer);
         }
         Ok(poll_fn(|cx| {
-            for (index, reserve) in reserves.iter_mut().enumerate() {
+            for (index, reserve) in &mut reserves {
                 if let Poll::Ready(outcome) = reserve.as_mut().poll(cx) {
-                    return Poll::Ready((index, outcome));
+                    return Poll::Ready((*index, outcome));
                 }
             }
             Poll::Pending

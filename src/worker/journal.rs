@@ -54,6 +54,15 @@ impl Journal {
         tracing::warn!(job = %id, tube = %self.tube, application = self.application, "job {id} runs although {reason}");
     }
 
+    /// The whole job and what it came to, since the server may forget it.
+    pub(super) fn owes(&self, job: &Job) {
+        let (failure, death) = job.trouble();
+        let error = failure.map(|failure| format!("\n{failure}")).unwrap_or_default();
+        let death = death.map(|(how, _)| format!("\nits executor {how}")).unwrap_or_default();
+        let body = String::from_utf8_lossy(&job.body);
+        tracing::warn!(job = %job.id, tube = %self.tube, application = self.application, "job {} has ended while its server is away, which is told when it is back; the jobs of others go on: {body}{error}{death}", job.id);
+    }
+
     /// Before the queue is told: the whole job, if it is about to be gone for a failure.
     pub(super) fn verdict(&self, job: &Job, ask: &Ask) {
         let Ask::Settle { verdict: Verdict::Delete(cause), .. } = ask else { return };

@@ -3,18 +3,29 @@
 //! ```text
 //!     loop ── Order ──► link ── commands ──► beanstalkd
 //!          ◄── News ──       (connects again with jitter, watches again)
+//!                        └─► debts: one for each server that is owed a verdict
 //! ```
+//!
+//! When the queue comes back from an outage, all its workers come back to it one by one. Those that hold a
+//! job ask for that at once; for another job each waits ([`Client::yields`]) as long as the
+//! slowest of the others may take to come back, so that no job is given to one while
+//! it still runs in another.
 
 use std::future::pending;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
-use super::core::{Answer, Ask, Content, Facts, RETURN};
-use crate::ayl::{Cause, KeySet, Message, Mode, Trust, Untrusted, Verdict, deaths_before};
-use crate::beanstalk::{Command, Delay, Job, JobId};
+use super::asking::{self, found};
+use super::core::{Answer, Ask, Content, Job};
+use super::debts::{Debts, Repaid};
+use crate::ayl::{Cause, Handler, KeySet, Message, Mode, Trust, Untrusted, Verdict};
+use crate::beanstalk::{self, Command, JobId};
 use crate::names::{ServerAddress, Tube};
 use crate::queue::{Client, Consumer, Error, Options};
+
+/// How long a worker at most waits between two attempts to reach the queue.
+pub(super) const RETURN: Duration = Duration::from_secs(2);
 
 /// What the link is told to do.
 #[derive(Debug)]
@@ -25,6 +36,9 @@ pub(super) enum Order {
     Watch(Tube),
     /// Give up whatever is under way, and everything that is reserved.
     Disconnect,
+    /// See to it that the job at hand is settled when its server is back, and leave that server alone until then.
+    /// The handler is that of messages which name none.
+    Owe(Box<Job>, Handler),
 }
 
 /// What the link has to tell.
@@ -43,6 +57,8 @@ pub(super) enum News {
     Answer(Answer),
     /// A message is run although its signature is not accepted.
     Untrusted(JobId, Untrusted),
+    /// A job that was owed was settled so, or not found.
+    Repaid(Box<Job>, Option<Verdict>),
 }
 
 /// Which messages are run.
@@ -63,9 +79,10 @@ pub(super) struct Link {
     news: mpsc::Sender<News>,
     /// The job at hand and the server it came from. After a restart of the server its
     /// number may be another job's.
-    held: Option<(usize, Job)>,
+    held: Option<(usize, beanstalk::Job)>,
     /// The connection it was reserved on. On another one its number may be another job's.
     session: u64,
+    debts: Debts,
 }
 
 /// The loop that owns the link has gone.
@@ -80,7 +97,8 @@ impl Link {
         news: mpsc::Sender<News>,
     ) -> Self {
         let consumer = consumer(&servers, &tube);
-        Self { consumer, servers, tube, judge, orders, news, held: None, session: 0 }
+        let debts = Debts::default();
+        Self { consumer, servers, tube, judge, orders, news, held: None, session: 0, debts }
     }
 
     /// Until the loop goes.
@@ -104,9 +122,21 @@ impl Link {
                         self.watch_from_now_on(tube);
                         continue;
                     }
+                    Some(Order::Owe(job, handler)) => {
+                        self.owe(job, handler);
+                        continue;
+                    }
+                    Some(Order::Disconnect) => {
+                        self.held = None;
+                        continue;
+                    }
                     // What was asked before the loop knew that the connection is gone.
-                    Some(Order::Ask(_) | Order::Disconnect) => continue,
+                    Some(Order::Ask(_)) => continue,
                 },
+                repaid = self.debts.next() => {
+                    self.repaid(repaid).await?;
+                    continue;
+                }
                 attempt = attempt(&mut self.consumer, self.held.as_ref()) => attempt,
             };
             match attempt {
@@ -132,13 +162,22 @@ impl Link {
             let order = tokio::select! {
                 biased;
                 order = self.orders.recv() => order.ok_or(Over)?,
+                repaid = self.debts.next() => {
+                    self.repaid(repaid).await?;
+                    continue;
+                }
                 error = broken(&mut self.consumer, self.held.as_ref()) => {
                     return self.tell(News::Down { reason: error.to_string(), heard: false }).await;
                 }
             };
             let result = match order {
                 Order::Disconnect => {
+                    self.held = None;
                     self.consumer.disconnect();
+                    Ok(())
+                }
+                Order::Owe(job, handler) => {
+                    self.owe(job, handler);
                     Ok(())
                 }
                 Order::Watch(tube) => {
@@ -185,8 +224,23 @@ impl Link {
     fn watch_from_now_on(&mut self, tube: Tube) {
         if tube != self.tube {
             self.consumer = consumer(&self.servers, &tube);
+            for &server in self.debts.servers() {
+                self.consumer.set_aside(server, true);
+            }
             self.tube = tube;
         }
+    }
+
+    fn owe(&mut self, job: Box<Job>, handler: Handler) {
+        let Some((server, _)) = self.held.take() else { return };
+        let Some(address) = self.servers.get(server) else { return };
+        self.consumer.set_aside(server, true);
+        self.debts.take(server, address.clone(), job, handler);
+    }
+
+    async fn repaid(&mut self, repaid: Repaid) -> Result<(), Over> {
+        self.consumer.set_aside(repaid.server, false);
+        self.tell(News::Repaid(repaid.job, repaid.verdict)).await
     }
 
     /// Whether the job at hand is still the one that its number means.
@@ -198,10 +252,11 @@ impl Link {
         }
     }
 
-    /// With one server the next reserve travels with the deletion.
+    /// With one server the next reserve travels with the deletion, unless others come first.
     async fn delete_and_reserve(&mut self, id: JobId) -> Result<bool, Error> {
         let alone = self.consumer.servers() == 1;
         let client = self.client()?;
+        let alone = alone && client.yields().is_none();
         found(if alone {
             client.delete_and_reserve(id).await
         } else {
@@ -212,13 +267,16 @@ impl Link {
     /// Waits for a job, or for an order to give up.
     async fn reserve(&mut self) -> Result<Result<(), Error>, Over> {
         self.held = None;
-        let taken = tokio::select! {
-            taken = self.consumer.take() => taken,
-            order = self.orders.recv() => {
-                // Nothing else is asked while a question is open: it is to be given up.
-                order.ok_or(Over)?;
-                self.consumer.disconnect();
-                return Ok(Ok(()));
+        let taken = loop {
+            tokio::select! {
+                taken = self.consumer.take() => break taken,
+                repaid = self.debts.next() => self.repaid(repaid).await?,
+                order = self.orders.recv() => {
+                    // Nothing else is asked while a question is open: it is to be given up.
+                    order.ok_or(Over)?;
+                    self.consumer.disconnect();
+                    return Ok(Ok(()));
+                }
             }
         };
         match taken {
@@ -233,7 +291,7 @@ impl Link {
         }
     }
 
-    async fn content(&self, job: &Job) -> Result<Content, Over> {
+    async fn content(&self, job: &beanstalk::Job) -> Result<Content, Over> {
         let message = match Message::parse(&job.body) {
             Ok(message) => message,
             Err(reason) => return Ok(Content::Refused(Cause::Unreadable(reason))),
@@ -250,51 +308,21 @@ impl Link {
     async fn answer(&mut self, ask: Ask) -> Result<Answer, Error> {
         Ok(match ask {
             Ask::Reserve | Ask::Regain(_) => Answer::Nothing,
-            Ask::Facts(id) => Answer::Facts(self.facts(id).await?),
+            Ask::Facts(id) => Answer::Facts(asking::facts(self.client()?, id).await?),
             Ask::Touch(id) => Answer::Found(found(self.client()?.carry_out(&Command::Touch(id)).await)?),
             Ask::Settle { id, verdict, priority, .. } => {
-                let command = match verdict {
-                    Verdict::Delete(_) => Command::Delete(id),
-                    Verdict::Bury(_) => Command::Bury { job: id, priority },
-                    Verdict::Release { delay, .. } => {
-                        Command::Release { job: id, priority, delay: Delay(delay) }
-                    }
-                };
-                Answer::Found(found(self.client()?.carry_out(&command).await)?)
+                Answer::Found(asking::settle(self.client()?, id, &verdict, priority).await?)
             }
         })
     }
 
-    async fn facts(&mut self, id: JobId) -> Result<Option<Facts>, Error> {
-        Ok(self.client()?.stats_job(id).await?.map(|statistics| {
-            // What ended a reservation is counted, but for the end of a connection.
-            let explained = statistics.timeouts + statistics.releases + statistics.buries + 1;
-            Facts {
-                ttr: statistics.ttr,
-                priority: statistics.priority,
-                reserves: u32::try_from(statistics.reserves).unwrap_or(u32::MAX),
-                deaths: deaths_before(statistics.delay.0),
-                worker_deaths: statistics.reserves.saturating_sub(explained),
-            }
-        }))
-    }
-
     /// Reserves that job again, if it is still the same.
     async fn regain(&mut self, id: JobId) -> Result<bool, Error> {
-        let job = match self.client()?.reserve_job(id).await {
-            Ok(job) => job,
-            Err(Error::NotFound { .. }) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        if self.held.as_ref().is_some_and(|(_, held)| held.body == job.body) {
-            self.session = self.client()?.session();
-            return Ok(true);
-        }
-        // A server that lost its jobs has given the number to another: that goes back as it was.
-        if let Some(statistics) = self.client()?.stats_job(id).await? {
-            found(self.client()?.release(id, statistics.priority, Delay(0)).await)?;
-        }
-        Ok(false)
+        let Some((server, held)) = &self.held else { return Ok(false) };
+        let client = self.consumer.client(*server)?;
+        let found = asking::regain(client, id, &held.body).await?;
+        self.session = client.session();
+        Ok(found)
     }
 }
 
@@ -303,7 +331,7 @@ fn consumer(servers: &[ServerAddress], tube: &Tube) -> Consumer {
 }
 
 /// One attempt to connect: to the server of the job at hand, or to any.
-async fn attempt(consumer: &mut Consumer, held: Option<&(usize, Job)>) -> Result<(), Error> {
+async fn attempt(consumer: &mut Consumer, held: Option<&(usize, beanstalk::Job)>) -> Result<(), Error> {
     match held {
         Some((server, _)) => consumer.client(*server)?.list_tube_used().await.map(drop),
         None => consumer.connect().await,
@@ -312,20 +340,10 @@ async fn attempt(consumer: &mut Consumer, held: Option<&(usize, Job)>) -> Result
 
 /// Why the connection that holds the job is gone, as soon as it is: others can then be
 /// given the job.
-async fn broken(consumer: &mut Consumer, held: Option<&(usize, Job)>) -> Error {
+async fn broken(consumer: &mut Consumer, held: Option<&(usize, beanstalk::Job)>) -> Error {
     match held.map(|(server, _)| consumer.client(*server)) {
         Some(Ok(client)) => client.broken().await,
         Some(Err(error)) => error,
         None => pending().await,
-    }
-}
-
-/// Whether a command found its job. A job that the server buried for want of memory was
-/// found, and is not lost.
-fn found(result: Result<(), Error>) -> Result<bool, Error> {
-    match result {
-        Ok(()) | Err(Error::Buried { .. }) => Ok(true),
-        Err(Error::NotFound { .. }) => Ok(false),
-        Err(error) => Err(error),
     }
 }

@@ -11,8 +11,10 @@
 //! the queue. So the executor may crash, hang or run out of memory, and the worker
 //! still holds the job and says what becomes of it.
 
+mod asking;
 mod busy_poll;
 mod core;
+mod debts;
 mod exec;
 mod executor;
 pub mod frame;

@@ -195,6 +195,7 @@ impl Worker {
                 self.tell(Event::QueueDown { heard }).await;
             }
             Wake::News(News::Answer(answer)) => self.tell(Event::Answer(answer)).await,
+            Wake::News(News::Repaid(job, verdict)) => self.tell(Event::Repaid { job, verdict }).await,
             Wake::News(News::Untrusted(id, reason)) => self.journal.untrusted(id, &reason),
             Wake::Started(Ok(mut executor)) => {
                 let sent = executor.send(&self.launch.boot()).await;
@@ -295,6 +296,10 @@ impl Worker {
                 self.order(Order::Ask(ask)).await;
             }
             Action::Disconnect => self.order(Order::Disconnect).await,
+            Action::Owe { job, handler } => {
+                self.journal.owes(&job);
+                self.order(Order::Owe(job, handler)).await;
+            }
             Action::StartExecutor => {
                 let launch = self.launch.clone();
                 self.stage = Stage::Starting(Box::pin(async move { Executor::start(&launch).await }));

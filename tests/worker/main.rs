@@ -8,4 +8,5 @@ mod command_line;
 mod faults;
 mod outcomes;
 mod runtimes;
+mod servers;
 mod stopping;

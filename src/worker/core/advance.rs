@@ -11,6 +11,7 @@ impl Core {
     pub(super) fn advance(&mut self, now: Duration, out: &mut Vec<Action>) {
         self.advance_executor(now, out);
         self.advance_job(now, out);
+        self.owe(now, out);
         self.advance_queue(now, out);
         self.advance_leaving(now, out);
         self.show(now, out);
@@ -43,6 +44,26 @@ impl Core {
     /// Whether the queue was reached at least once.
     fn shown_queue(&self) -> bool {
         self.queue == Queue::Up || !matches!(self.shown, None | Some(Doing::NoQueue))
+    }
+
+    /// A job that its server cannot be told of does not keep the worker from the others' jobs.
+    fn owe(&mut self, now: Duration, out: &mut Vec<Action>) {
+        let without_server = |job: &mut Job| job.hold == Hold::Unsure && !job.is_with_executor();
+        if self.queue == Queue::Up || !self.settings.others {
+            return;
+        }
+        let Some(job) = self.job.take_if(without_server) else { return };
+        match &job.progress {
+            Progress::Judged { judgement, .. } => {
+                if let Judgement::Ran(Outcome::Exited(status)) = *judgement {
+                    self.exit(status, now);
+                }
+                self.owed.push(job.id);
+                out.push(Action::Owe { job: Box::new(job), handler: self.settings.handler });
+            }
+            // It has not run: its server gives it to whom it likes.
+            _ => out.push(Action::Disconnect),
+        }
     }
 
     fn advance_job(&mut self, now: Duration, out: &mut Vec<Action>) {
@@ -106,11 +127,9 @@ impl Core {
     }
 
     /// A job is taken only when it can run at once.
-    fn may_reserve(&mut self, now: Duration) -> bool {
-        self.yields = self.yields.filter(|&until| now < until);
+    fn may_reserve(&self, now: Duration) -> bool {
         let Executor::Free(life) = &self.executor else { return false };
         self.leaving.is_none()
-            && self.yields.is_none()
             && self.reports.is_empty()
             && !self.settings.recycle.is_due(life.since, life.jobs, life.memory, now)
     }
@@ -133,6 +152,12 @@ impl Core {
             }
             Some(_) => return,
             None => {}
+        }
+        if now >= leaving.until {
+            out.extend(self.owed.drain(..).map(Action::Lost));
+        }
+        if !self.owed.is_empty() {
+            return;
         }
         match self.executor {
             Executor::Absent { .. } => out.push(Action::Exit(leaving.status, leaving.reason.clone())),

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::job::{Content, Facts};
-use crate::ayl::{Outcome, Verdict};
+use super::job::{Content, Facts, Job};
+use crate::ayl::{Handler, Outcome, Verdict};
 use crate::beanstalk::{JobId, Priority};
 
 /// What happened, told by the shell.
@@ -19,6 +19,13 @@ pub enum Event {
     },
     /// The answer to the open [`Ask`].
     Answer(Answer),
+    /// The server of a job that was owed is back.
+    Repaid {
+        /// Which.
+        job: Box<Job>,
+        /// What was done with it; `None`: it was not there, or another's.
+        verdict: Option<Verdict>,
+    },
     /// The executor has booted the application.
     Booted,
     /// It could not, or died over it: what it says, with its backtrace.
@@ -114,6 +121,13 @@ pub enum Action {
     Ask(Ask),
     /// Close the connection: whatever `reserve` may just have brought goes back.
     Disconnect,
+    /// See to it that the job is settled when its server is back, and go on with the others.
+    Owe {
+        /// Which, judged.
+        job: Box<Job>,
+        /// The handler of messages that name none.
+        handler: Handler,
+    },
     /// Start an executor and boot the application in it.
     StartExecutor,
     /// Ask it to leave.

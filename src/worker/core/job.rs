@@ -93,7 +93,8 @@ pub struct Job {
     pub body: Bytes,
     /// What they turned out to be.
     pub content: Content,
-    pub(super) facts: Option<Facts>,
+    /// What the queue knows of it, if it was asked.
+    pub facts: Option<Facts>,
     pub(super) hold: Hold,
     pub(super) progress: Progress,
     /// When the reservation began, or began anew.
@@ -180,7 +181,7 @@ impl Job {
     /// The verdict on a judged job, once all is known that it takes.
     ///
     /// `handler` is that of a message which names none.
-    pub(super) fn verdict(&self, handler: Handler) -> Option<(Verdict, Priority)> {
+    pub fn verdict(&self, handler: Handler) -> Option<(Verdict, Priority)> {
         let Progress::Judged { judgement, .. } = &self.progress else { return None };
         let outcome = match judgement {
             Judgement::Refused(cause) => {
@@ -227,6 +228,13 @@ impl Job {
         match self.touch_at() {
             None => wants_facts.then_some(Ask::Facts(self.id)),
             Some(at) => (now >= at).then_some(Ask::Touch(self.id)),
+        }
+    }
+
+    /// The queue is being told the verdict: if the job is gone afterwards, it was by that.
+    pub fn told(&mut self) {
+        if let Progress::Judged { told, .. } = &mut self.progress {
+            *told = true;
         }
     }
 

@@ -24,10 +24,9 @@
 //! beside the other. While the queue cannot be reached the executor goes on, since
 //! then nobody can be given the job.
 //!
-//! When the queue comes back from an outage, all its workers come back to it one by one.
-//! Those that hold a job ask for that at once; for another job each waits as long as the
-//! slowest of the others may take to come back, so that no job is given to one while
-//! it still runs in another.
+//! With several servers, only the one that the job came from can be told what becomes of
+//! it. If that is away when the job ends, the job is *owed*: somebody else sees to it
+//! ([`Action::Owe`]), and the worker goes on with the jobs of the others.
 //!
 //! The quick job pays for nothing it does not need: its statistics (time to run,
 //! priority, reserves) are asked for only when it has run for [`PATIENCE`], or failed,
@@ -50,13 +49,10 @@ use job::{Hold, Judgement, Progress, Why};
 pub use settings::{Recycle, Settings};
 
 use crate::ayl::{Cause, Outcome, Verdict};
+use crate::beanstalk::JobId;
 
 /// How long a job runs before its statistics are asked for, and it is shown.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long a worker at most waits between two attempts to reach the queue.
-pub(super) const RETURN: Duration = Duration::from_secs(2);
-/// How long connecting and asking for one's job may take, after such a wait.
-const REGAINING: Duration = Duration::from_millis(250);
 /// Until then another SIGTERM is the first one again: when a supervisor dies, the kernel
 /// sends one for each of its threads.
 const ECHO: Duration = Duration::from_millis(300);
@@ -117,15 +113,13 @@ pub struct Core {
     asked: Option<Ask>,
     executor: Executor,
     job: Option<Job>,
+    /// Jobs that ended while their server was away, one a server at most.
+    owed: Vec<JobId>,
     reports: VecDeque<Report>,
     leaving: Option<Leaving>,
     /// Whether the next job is looked at before it runs: it may be what ended our predecessor.
     careful: bool,
     shown: Option<Doing>,
-    /// Since when the queue is away.
-    away: Option<Duration>,
-    /// Until when no job is taken, so that others get back theirs first.
-    yields: Option<Duration>,
 }
 
 impl Core {
@@ -137,12 +131,11 @@ impl Core {
             asked: None,
             executor: Executor::Absent { deaths: 0 },
             job: None,
+            owed: Vec::new(),
             reports: VecDeque::new(),
             leaving: None,
             careful: true,
             shown: None,
-            away: None,
-            yields: None,
         }
     }
 
@@ -154,8 +147,9 @@ impl Core {
     /// Takes in what happened at `now` (monotonic) and says what is to be done, in order.
     pub fn handle(&mut self, event: Event, now: Duration, out: &mut Vec<Action>) {
         match event {
-            Event::QueueUp => self.connected(now),
-            Event::QueueDown { heard } => self.disconnected(heard, now),
+            Event::QueueUp => self.queue = Queue::Up,
+            Event::QueueDown { heard } => self.disconnected(heard),
+            Event::Repaid { job, verdict } => self.repaid(*job, verdict, now, out),
             Event::Answer(answer) => self.answered(answer, now, out),
             Event::Booted => self.booted(now),
             Event::BootFailed(reason) => {
@@ -182,37 +176,25 @@ impl Core {
             _ => None,
         };
         let judged = matches!(self.job, Some(Job { progress: Progress::Judged { .. }, .. }));
-        let waits_for_queue = self.queue == Queue::Down && judged;
+        let waits_for_queue = (self.queue == Queue::Down && judged) || !self.owed.is_empty();
         let leaving = self.leaving.as_ref().filter(|_| self.is_running() || waits_for_queue);
         let leaving = leaving.map(|leaving| leaving.until);
         let recycling = match &self.executor {
             Executor::Free(life) => self.settings.recycle.at(life.since),
             _ => None,
         };
-        let yields = self.yields.filter(|_| self.queue == Queue::Up && self.job.is_none());
         let job = self.job.as_ref().and_then(|job| job.next_deadline(self.asked.is_none()));
         let unshown = self.job.as_ref().filter(|job| self.shown != Some(Doing::Running(job.id)));
         let showing = unshown.and_then(Job::show_at);
-        [ending, leaving, recycling, yields, job, showing].into_iter().flatten().min()
+        [ending, leaving, recycling, job, showing].into_iter().flatten().min()
     }
 
     fn is_running(&self) -> bool {
         matches!(self.job, Some(Job { progress: Progress::Running { .. }, .. }))
     }
 
-    fn connected(&mut self, now: Duration) {
-        self.queue = Queue::Up;
-        if let Some(since) = self.away.take() {
-            // Waits double: the next one of another worker is as long as all before it, or,
-            // with jitter, twice that.
-            let others = (now.saturating_sub(since) * 2).min(RETURN);
-            self.yields = Some(now + others + REGAINING);
-        }
-    }
-
-    fn disconnected(&mut self, heard: bool, now: Duration) {
+    fn disconnected(&mut self, heard: bool) {
         self.queue = Queue::Down;
-        self.away.get_or_insert(now);
         self.asked = None;
         if self.shown == Some(Doing::NoQueue) {
             // Why, is news.
@@ -235,6 +217,11 @@ impl Core {
     fn leave(&mut self, status: u8, reason: Option<String>, now: Duration) {
         let until = now + self.settings.stop_timeout;
         self.leaving.get_or_insert(Leaving { until, told: None, status, reason });
+    }
+
+    /// The job has ended the worker.
+    fn exit(&mut self, status: i32, now: Duration) {
+        self.leave(u8::try_from(status & 0xff).unwrap_or(1), None, now);
     }
 
     fn terminate(&mut self, now: Duration) {
@@ -298,16 +285,20 @@ impl Core {
                 out.push(Action::Lost(job.id));
                 out.push(Action::KillExecutor);
             }
-            // Gone after it was told to go: only the answer was lost.
-            Progress::Judged { told: true, .. } => {
-                if let Some((verdict, _)) = job.verdict(self.settings.handler) {
-                    self.settled(verdict, true, now, out);
+            Progress::Waiting { .. } | Progress::Judged { .. } => {
+                if let Some(job) = self.job.take() {
+                    self.gone(job, now, out);
                 }
             }
-            Progress::Waiting { .. } | Progress::Judged { .. } => {
-                out.push(Action::Lost(job.id));
-                self.job = None;
-            }
+        }
+    }
+
+    /// A job that nobody runs any more is not ours any more either.
+    fn gone(&mut self, job: Job, now: Duration, out: &mut Vec<Action>) {
+        match (&job.progress, job.verdict(self.settings.handler)) {
+            // It was told to go: only the answer was lost.
+            (Progress::Judged { told: true, .. }, Some((verdict, _))) => self.close(job, verdict, now, out),
+            _ => out.push(Action::Lost(job.id)),
         }
     }
 
@@ -316,9 +307,24 @@ impl Core {
         if !found {
             out.push(Action::Lost(job.id));
         }
+        self.close(job, verdict, now, out);
+    }
+
+    /// Its server is back: it was settled, or was another's meanwhile.
+    fn repaid(&mut self, job: Job, verdict: Option<Verdict>, now: Duration, out: &mut Vec<Action>) {
+        let Some(place) = self.owed.iter().position(|&id| id == job.id) else { return };
+        self.owed.swap_remove(place);
+        match verdict {
+            Some(verdict) => self.close(job, verdict, now, out),
+            None => self.gone(job, now, out),
+        }
+    }
+
+    /// What follows for us from a job that is settled.
+    fn close(&mut self, job: Job, verdict: Verdict, now: Duration, out: &mut Vec<Action>) {
         let Progress::Judged { failure, death, .. } = job.progress else { return };
         if let Verdict::Delete(Cause::Exited(status)) = verdict {
-            self.leave(u8::try_from(status & 0xff).unwrap_or(1), None, now);
+            self.exit(status, now);
         }
         if verdict_is_reported(&verdict) && self.reports.len() < REPORTS {
             let code = match job.content {

@@ -15,6 +15,8 @@ pub struct Settings {
     pub handler: Handler,
     /// When an executor makes room for a fresh one.
     pub recycle: Recycle,
+    /// Whether there are other servers to go on with when one is away.
+    pub others: bool,
 }
 
 /// When an executor makes room for a fresh one, always between two jobs.

@@ -1,4 +1,5 @@
 //! Each rule by itself, then all of them in a world that keeps breaking.
 
+mod owed;
 mod rules;
 mod world;

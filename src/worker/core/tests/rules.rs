@@ -8,29 +8,30 @@ use super::super::*;
 use crate::ayl::{Handler, Message, Unreadable};
 use crate::beanstalk::{JobId, Priority, Ttr};
 
-const ID: JobId = JobId(7);
+pub(super) const ID: JobId = JobId(7);
 
 /// A worker, what it has said, and what time it is.
-struct Play {
-    core: Core,
-    now: Duration,
-    said: Vec<Action>,
+pub(super) struct Play {
+    pub(super) core: Core,
+    pub(super) now: Duration,
+    pub(super) said: Vec<Action>,
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         stop_timeout: Duration::from_secs(30),
         max_runtime: None,
         handler: Handler::Delete,
         recycle: Recycle::default(),
+        others: false,
     }
 }
 
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     Facts { ttr: Ttr(120), priority: Priority(512), reserves: 1, deaths: 0, worker_deaths: 0 }
 }
 
-fn message(handler: Option<Handler>) -> Content {
+pub(super) fn message(handler: Option<Handler>) -> Content {
     Content::Message(Box::new(Message::new("Resident.census", handler)))
 }
 
@@ -39,12 +40,12 @@ fn release(delay: u32, cause: Cause) -> Verdict {
 }
 
 impl Play {
-    fn with(settings: Settings) -> Self {
+    pub(super) fn with(settings: Settings) -> Self {
         Self { core: Core::new(settings), now: Duration::ZERO, said: Vec::new() }
     }
 
     /// A worker that waits for its first job.
-    fn idle(settings: Settings) -> Self {
+    pub(super) fn idle(settings: Settings) -> Self {
         let mut play = Self::with(settings);
         play.tell(Event::QueueUp);
         play.tell(Event::Booted);
@@ -52,7 +53,7 @@ impl Play {
     }
 
     /// A worker whose executor runs a job.
-    fn running(settings: Settings, handler: Option<Handler>) -> Self {
+    pub(super) fn running(settings: Settings, handler: Option<Handler>) -> Self {
         let mut play = Self::idle(settings);
         play.reserved(message(handler));
         play.answer(Answer::Facts(Some(facts())));
@@ -60,22 +61,22 @@ impl Play {
         play
     }
 
-    fn tell(&mut self, event: Event) -> &[Action] {
+    pub(super) fn tell(&mut self, event: Event) -> &[Action] {
         self.said.clear();
         self.core.handle(event, self.now, &mut self.said);
         &self.said
     }
 
-    fn answer(&mut self, answer: Answer) -> &[Action] {
+    pub(super) fn answer(&mut self, answer: Answer) -> &[Action] {
         self.tell(Event::Answer(answer))
     }
 
-    fn reserved(&mut self, content: Content) -> &[Action] {
+    pub(super) fn reserved(&mut self, content: Content) -> &[Action] {
         self.answer(Answer::Reserved { id: ID, body: Bytes::new(), content })
     }
 
     /// Lets time go on to the worker's next deadline; that on which a job is shown does not count.
-    fn wait(&mut self) -> &[Action] {
+    pub(super) fn wait(&mut self) -> &[Action] {
         self.now = self.core.next_deadline().expect("a deadline");
         if self.tell(Event::Tick) == [Action::Show(Doing::Running(ID))] {
             return self.wait();
@@ -83,23 +84,23 @@ impl Play {
         &self.said
     }
 
-    fn ran(&mut self, outcome: Outcome) -> &[Action] {
+    pub(super) fn ran(&mut self, outcome: Outcome) -> &[Action] {
         self.tell(Event::Ran { outcome, failure: None, memory: None })
     }
 
-    fn died(&mut self) -> &[Action] {
+    pub(super) fn died(&mut self) -> &[Action] {
         self.tell(Event::Died { how: "was killed by SIGSEGV".into(), stderr: "boom".into() })
     }
 
     /// The verdict that the queue is being told.
-    fn verdict(&self) -> Option<(&Verdict, bool)> {
+    pub(super) fn verdict(&self) -> Option<(&Verdict, bool)> {
         self.said.iter().find_map(|action| match action {
             Action::Ask(Ask::Settle { verdict, reserve, .. }) => Some((verdict, *reserve)),
             _ => None,
         })
     }
 
-    fn asks(&self, ask: &Ask) -> bool {
+    pub(super) fn asks(&self, ask: &Ask) -> bool {
         self.said.contains(&Action::Ask(ask.clone()))
     }
 }
@@ -281,7 +282,7 @@ fn a_job_whose_connection_broke_is_asked_for_again_and_goes_on() {
     assert_eq!(play.tell(Event::QueueUp), [Action::Ask(Ask::Regain(ID))]);
     assert_eq!(play.answer(Answer::Found(true)), []);
     play.ran(Outcome::Returned);
-    assert_eq!(play.verdict(), Some((&Verdict::Delete(Cause::Done), false)));
+    assert_eq!(play.verdict(), Some((&Verdict::Delete(Cause::Done), true)));
 }
 
 #[test]
@@ -309,8 +310,7 @@ fn a_deletion_whose_answer_was_lost_is_not_taken_for_a_lost_job() {
     play.tell(Event::QueueUp);
     let said = play.answer(Answer::Found(false)).to_vec();
     let done = Action::Settled { id: ID, verdict: Verdict::Delete(Cause::Done), failure: None, death: None };
-    assert_eq!(said, [done, Action::Show(Doing::Idle)]);
-    assert_eq!(play.wait(), [Action::Ask(Ask::Reserve)]);
+    assert_eq!(said, [done, Action::Ask(Ask::Reserve), Action::Show(Doing::Idle)]);
 }
 
 #[test]
@@ -327,21 +327,23 @@ fn a_queue_that_is_away_costs_nothing_but_time() {
     let mut play = Play::idle(settings());
     assert_eq!(play.tell(Event::QueueDown { heard: true }), [Action::Show(Doing::NoQueue)]);
     play.now = Duration::from_millis(500);
-    assert_eq!(play.tell(Event::QueueUp), [Action::Show(Doing::Idle)]);
-    assert_eq!(play.wait(), [Action::Ask(Ask::Reserve)]);
+    assert_eq!(play.tell(Event::QueueUp), [Action::Ask(Ask::Reserve), Action::Show(Doing::Idle)]);
 }
 
 #[test]
-fn after_an_outage_those_that_hold_a_job_come_first() {
-    for (away, others) in [(0, 0), (500, 1000), (30_000, 2000)] {
-        let mut play = Play::idle(settings());
-        play.tell(Event::QueueDown { heard: true });
-        play.now = Duration::from_millis(away);
-        play.tell(Event::QueueUp);
-        play.wait();
-        assert_eq!(play.now, Duration::from_millis(away + others) + REGAINING);
-        assert!(play.asks(&Ask::Reserve));
-    }
+fn while_the_queue_is_away_nothing_is_due_but_what_the_job_itself_asks_for() {
+    let mut idle = Play::idle(settings());
+    idle.tell(Event::QueueDown { heard: true });
+    assert_eq!(idle.core.next_deadline(), None);
+    let mut busy = Play::running(Settings { max_runtime: Some(Duration::from_mins(5)), ..settings() }, None);
+    busy.tell(Event::QueueDown { heard: false });
+    busy.now = Duration::from_secs(1);
+    busy.tell(Event::Tick);
+    assert_eq!(busy.core.next_deadline(), Some(Duration::from_mins(5)));
+}
+
+#[test]
+fn after_an_outage_the_job_at_hand_is_asked_for_first() {
     let mut holder = Play::running(settings(), None);
     holder.tell(Event::QueueDown { heard: false });
     assert_eq!(holder.tell(Event::QueueUp)[0], Action::Ask(Ask::Regain(ID)));

@@ -82,6 +82,7 @@ fn worker() -> Worker {
         max_runtime: Some(Duration::from_secs(8)),
         handler: Handler::Bury,
         recycle,
+        others: false,
     };
     Worker {
         core: Core::new(settings),
@@ -141,6 +142,7 @@ impl World {
                 worker.gone = true;
                 self.disconnect(w);
             }
+            Action::Owe { .. } => panic!("there is no other server"),
             Action::Settled { .. } | Action::Lost(_) | Action::Show(_) => {}
         }
     }

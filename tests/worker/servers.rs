@@ -1,0 +1,102 @@
+//! Several beanstalkd servers, of which some are away.
+
+use std::fs;
+
+use crate::beanstalkd::Beanstalkd;
+use crate::scene::{Scene, Worker, message};
+
+/// A worker of the scene's server and of another.
+fn worker_of_both(scene: &Scene, other: &Beanstalkd) -> Worker {
+    scene.spawn(
+        scene.command().env("AYL_BEANSTALK", format!("{},{}", scene.server.address(), other.address())),
+    )
+}
+
+fn put_at(server: &Beanstalkd, code: &str) {
+    let body = message("bury", code);
+    assert_eq!(server.says(&format!("use t\r\nput 512 0 60 {}\r\n{body}\r\n", body.len())), "USING t\r\n");
+}
+
+#[test]
+fn while_the_server_of_a_finished_job_is_away_the_jobs_of_others_run() {
+    let mut scene = Scene::new();
+    let other = Beanstalkd::start();
+    let gate = scene.path("gate");
+    let code = format!("Ledger.write('begin'); sleep 0.01 until File.exist?({gate:?}); Ledger.write('end')");
+    let id = scene.put("bury", &code);
+    let worker = worker_of_both(&scene, &other);
+    scene.until_ledger(1);
+    // It has nothing to do but to take the job when the server is back, and must not.
+    let idle = worker_of_both(&scene, &other);
+    idle.until_log("has booted");
+    scene.server.kill();
+    fs::write(&gate, "").unwrap();
+    scene.until_ledger(2);
+    worker.until_log(&format!("job {id} has ended while its server is away"));
+    for number in 3..6 {
+        put_at(&other, &format!("Ledger.write({number})"));
+        scene.until_ledger(number);
+    }
+    scene.server.restart();
+    scene.until_state(id, None);
+    assert_eq!(scene.ledger(), ["begin", "end", "3", "4", "5"]);
+    let after = scene.put("bury", "Ledger.write('after')");
+    scene.until_state(after, None);
+}
+
+#[test]
+fn what_a_job_came_to_is_told_its_server_though_nothing_was_known_of_it_before() {
+    let mut scene = Scene::new();
+    let other = Beanstalkd::start();
+    let gate = scene.path("gate");
+    let waits = format!("Ledger.write('begin'); sleep 0.001 until File.exist?({gate:?})");
+    let body = message("decay", &format!("{waits}; raise 'boo'")).replace("delay\":0", "delay\":1000");
+    // The queue dies before anybody has asked for the job's priority.
+    let worker = worker_of_both(&scene, &other);
+    worker.until_log("has booted");
+    let id = scene.put_body(&body, 60);
+    scene.until_ledger(1);
+    scene.server.kill();
+    fs::write(&gate, "").unwrap();
+    worker.until_log("has ended while its server is away");
+    worker.until_log("RuntimeError: boo");
+    scene.server.restart();
+    scene.until_state(id, Some("delayed"));
+    assert_eq!(scene.job(id, "delay").as_deref(), Some("1000"));
+}
+
+#[test]
+fn a_server_that_is_not_there_at_boot_is_used_when_it_is() {
+    let mut scene = Scene::new();
+    let other = Beanstalkd::start();
+    scene.server.kill();
+    let worker = worker_of_both(&scene, &other);
+    put_at(&other, "Ledger.write('other')");
+    scene.until_ledger(1);
+    scene.server.restart();
+    let id = scene.put("bury", "Ledger.write('first')");
+    scene.until_state(id, None);
+    worker.until_log("has booted");
+    assert_eq!(scene.ledger(), ["other", "first"]);
+}
+
+#[test]
+fn a_worker_that_owes_a_server_leaves_when_its_time_is_up() {
+    let mut scene = Scene::new();
+    let other = Beanstalkd::start();
+    let gate = scene.path("gate");
+    let code = format!("Ledger.write('begin'); sleep 0.01 until File.exist?({gate:?})");
+    let id = scene.put("bury", &code);
+    let both = format!("{},{}", scene.server.address(), other.address());
+    let mut worker =
+        scene.spawn(scene.command().env("AYL_BEANSTALK", both).args(["--stop-timeout", "300ms"]));
+    scene.until_ledger(1);
+    scene.server.kill();
+    fs::write(&gate, "").unwrap();
+    worker.until_log("has ended while its server is away");
+    worker.signal("TERM");
+    assert_eq!(worker.ended().code(), Some(0));
+    assert!(worker.log().contains("no longer this worker's"), "{}", worker.log());
+    scene.server.restart();
+    scene.until_state(id, Some("ready"));
+}
