@@ -126,15 +126,19 @@ struct Groups<'a> {
 
 impl<'a> Groups<'a> {
     fn of(instances: &'a Wanted) -> Self {
-        let mut specs: BTreeMap<Group<'a>, (&'a InstanceSpec, u32)> = BTreeMap::new();
+        let mut specs: Vec<(Group<'a>, (&'a InstanceSpec, u32))> = Vec::new();
         for (id, spec) in instances {
-            specs.entry(group(id)).or_insert((spec, 0)).1 += 1;
+            // Those of a group are side by side.
+            match specs.last_mut() {
+                Some((name, (_, count))) if *name == group(id) => *count += 1,
+                _ => specs.push((group(id), (spec, 1))),
+            }
         }
-        let mut by_name = BTreeMap::new();
-        for (name, (_, count)) in &specs {
-            by_name.insert(*name, (*count, depth(*name, &specs, 0)));
-        }
-        Self { by_name }
+        let specs: BTreeMap<_, _> = specs.into_iter().collect();
+        let of = |(name, (spec, count)): (&Group<'a>, &(&'a InstanceSpec, u32))| {
+            (*name, (*count, depth(*name, spec, &specs, 0)))
+        };
+        Self { by_name: specs.iter().map(of).collect() }
     }
 
     fn count(&self, id: &InstanceId) -> u32 {
@@ -146,18 +150,21 @@ impl<'a> Groups<'a> {
     }
 }
 
-/// How many daemons come before this one, in the longest chain of `after`.
-fn depth<'a>(name: Group<'a>, specs: &BTreeMap<Group<'a>, (&'a InstanceSpec, u32)>, above: usize) -> usize {
+/// How many daemons come before this one, which is so configured, in the longest chain of `after`.
+fn depth<'a>(
+    name: Group<'a>,
+    spec: &'a InstanceSpec,
+    specs: &BTreeMap<Group<'a>, (&'a InstanceSpec, u32)>,
+    above: usize,
+) -> usize {
     // The configuration has no cycle; this ends all the same.
     const DEEPEST: usize = 64;
-    let Some((spec, _)) = specs.get(&name) else { return 0 };
     if above >= DEEPEST {
         return 0;
     }
-    let before = spec.daemon.policy.after.iter();
-    before
-        .filter(|daemon| specs.contains_key(&(name.0, name.1, *daemon)))
-        .map(|daemon| 1 + depth((name.0, name.1, daemon), specs, above + 1))
-        .max()
-        .unwrap_or(0)
+    let before = spec.daemon.policy.after.iter().filter_map(|daemon| {
+        let name = (name.0, name.1, daemon);
+        specs.get(&name).map(|(spec, _)| 1 + depth(name, spec, specs, above + 1))
+    });
+    before.max().unwrap_or(0)
 }
