@@ -4,7 +4,7 @@
 //!
 //! - *put to start*: from a put to the moment when the job's code has said something, with
 //!   `ayl_worker` idle. Its floor reserves over a bare socket and hands the code to Ruby over a pipe
-//! - *a list*: `ayl_beanstalk list_tubes` from its start to its end. Its floor is
+//! - `list_tubes`: `ayl_beanstalk list_tubes` from its start to its end. Its floor is
 //!   `list_floor.c`, and with it the cost of any program
 
 mod wire;
