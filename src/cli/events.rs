@@ -66,13 +66,14 @@ fn line(screen: &mut Screen<'_>, event: &Event, zone: &TimeZone) -> io::Result<(
     let who = event.instance.as_ref().map(ToString::to_string).or(application);
     let who = who.unwrap_or_else(|| "supervisor".to_owned());
     let from = event.from.map_or_else(String::new, |state| format!("{state} -> "));
-    let to = event.to.map_or_else(String::new, |state| state.to_string());
+    let gone = if event.from.is_some() { "gone" } else { "" };
+    let to = event.to.map_or_else(|| gone.to_owned(), |state| state.to_string());
     let pid = event.pid.map_or_else(String::new, |pid| format!(" pid {pid}"));
     // A reason that begins with the exit does not need it said before.
     let told = |exit: &&String| !event.reason.as_ref().is_some_and(|reason| reason.contains(exit.as_str()));
     let exit = event.exit.as_ref().filter(told).map_or_else(String::new, |exit| format!(" ({exit})"));
     let reason = event.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-    let reason = if event.to.is_none() { reason.trim_start_matches(": ") } else { &reason };
+    let reason = if to.is_empty() { reason.trim_start_matches(": ") } else { &reason };
     screen.line(&[
         (Tone::Faint, &at),
         (Tone::Plain, " "),
@@ -126,6 +127,15 @@ mod tests {
     fn a_terminal_gets_the_time_of_day() {
         let size = Size { columns: 45, rows: 24 };
         assert_eq!(shown(&event(), Some(size)), "22:13:20 abaqis/worker/2 ready -> backoff (e…\n");
+    }
+
+    #[test]
+    fn an_instance_that_is_no_longer_wanted_is_gone() {
+        let event = Event { to: None, exit: Some("exit 0".into()), reason: None, ..event() };
+        assert_eq!(
+            shown(&event, None),
+            "2023-11-14T22:13:20.125Z abaqis/worker/2 ready -> gone (exit 0)\n"
+        );
     }
 
     #[test]
