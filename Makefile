@@ -21,9 +21,10 @@ demo: deps build ## the main job on a real beanstalkd, from start to stop
 test: deps lint ## every test: Ruby's, then Rust's
 	@scripts/test
 
-lint: ## format and lints, warnings are errors
+lint: ## format, lints and documentation, warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --no-deps
 
 deny: ## licences, sources and advisories of the dependencies (installs cargo-deny; the last needs github.com)
 	@command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny

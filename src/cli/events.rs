@@ -132,10 +132,7 @@ mod tests {
     #[test]
     fn an_instance_that_is_no_longer_wanted_is_gone() {
         let event = Event { to: None, exit: Some("exit 0".into()), reason: None, ..event() };
-        assert_eq!(
-            shown(&event, None),
-            "2023-11-14T22:13:20.125Z abaqis/worker/2 ready -> gone (exit 0)\n"
-        );
+        assert_eq!(shown(&event, None), "2023-11-14T22:13:20.125Z abaqis/worker/2 ready -> gone (exit 0)\n");
     }
 
     #[test]

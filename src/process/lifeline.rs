@@ -26,7 +26,7 @@ pub struct Lifeline {
     _writing: OwnedFd,
 }
 
-/// A lifeline and the end for the child, which is to [`arm`] it, or whatever is done
+/// A lifeline and the end for the child, which is to `arm` it, or whatever is done
 /// in its place where the child is another's.
 ///
 /// # Errors

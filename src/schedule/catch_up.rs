@@ -16,7 +16,7 @@ pub enum CatchUp {
     /// The last of them is put.
     #[default]
     Last,
-    /// Each of them is put, in order, at most [`MOST`] of them.
+    /// Each of them is put, in order, at most the latest 1000 of them.
     All,
 }
 
