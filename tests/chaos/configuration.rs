@@ -8,8 +8,9 @@ use crate::schedule::APPLICATIONS;
 /// What stands in daemons.yml besides what always does.
 #[derive(Debug, Clone)]
 pub(crate) struct Configuration {
-    /// The number of each application's workers.
-    pub(crate) counts: [u64; 3],
+    /// The number of each application's workers: the least, and the most where the jobs that wait
+    /// decide.
+    pub(crate) workers: [(u64, Option<u64>); 3],
     /// Two daemons more.
     pub(crate) extra: bool,
     /// In an application's environment: another value makes other processes of all of it.
@@ -23,7 +24,7 @@ pub(crate) struct Configuration {
 impl Configuration {
     /// Two workers each, nothing more and nothing less.
     pub(crate) fn usual() -> Self {
-        Self { counts: [2; 3], extra: false, values: [0; 3], patience: 20, without: None }
+        Self { workers: [(2, None); 3], extra: false, values: [0; 3], patience: 20, without: None }
     }
 
     /// As text: for `site`, with what the clock adds to every environment.
@@ -48,12 +49,16 @@ impl Configuration {
         );
         for (i, name) in APPLICATIONS.into_iter().enumerate().filter(|(i, _)| self.without != Some(*i)) {
             let preload = i > 0;
+            let pool = match self.workers[i] {
+                (count, None) => format!("count: {count}"),
+                (min, Some(max)) => format!("min: {min}, max: {max}"),
+            };
             let _ = write!(
                 text,
                 "  {name}:\n    path: {folder}/{name}\n    env: {{VALUE: '{}'}}\n    \
-                 workers: {{count: {}, preload: {preload}}}\n    daemons:\n      \
+                 workers: {{{pool}, preload: {preload}}}\n    daemons:\n      \
                  web: {{command: [sh, -c, 'while sleep 0.1; do echo alive; done'], log: {{file: {folder}/small/logs/{name}.log, max_size: 16KiB, keep: 1}}}}\n",
-                self.values[i], self.counts[i],
+                self.values[i],
             );
             if i == 2 && self.extra {
                 text.push_str("      more: {command: [sleep, infinity], count: 2}\n");

@@ -84,6 +84,8 @@ pub(crate) enum Edit {
     Same,
     /// The number of an application's workers.
     Count(u64),
+    /// As many workers as the jobs that wait need: at least and at most so many.
+    Scaled(u64, u64),
     /// A daemon more, or not.
     Daemon(bool),
     /// A variable in the environment of all that an application has.
@@ -109,7 +111,12 @@ impl Edit {
     pub(crate) fn is_of_content(self) -> bool {
         matches!(
             self,
-            Self::Count(_) | Self::Daemon(_) | Self::Environment(_) | Self::Patience(_) | Self::Without(_)
+            Self::Count(_)
+                | Self::Scaled(..)
+                | Self::Daemon(_)
+                | Self::Environment(_)
+                | Self::Patience(_)
+                | Self::Without(_)
         )
     }
 
@@ -181,9 +188,10 @@ fn draw(random: &mut Random) -> Fault {
 }
 
 fn edit(random: &mut Random) -> Edit {
-    match random.below(13) {
+    match random.below(14) {
         0 => Edit::Same,
-        1..=3 => Edit::Count(1 + random.below(4)),
+        1 | 2 => Edit::Count(1 + random.below(4)),
+        3 | 13 => Edit::Scaled(1 + random.below(2), 3 + random.below(3)),
         4 | 5 => Edit::Daemon(random.percent(50)),
         6 => Edit::Invalid,
         7 => *random.pick(&[Edit::Half, Edit::Empty]),
@@ -242,6 +250,7 @@ fn a_seed_is_a_schedule() {
         "LineGarbled",
         "EditEmpty",
         "EditWithout",
+        "EditScaled",
         "FullDiskBinlog",
         "Operatorupgrade",
     ] {

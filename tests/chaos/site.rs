@@ -163,7 +163,8 @@ impl Site {
         let file = self.path("daemons.yml");
         match edit {
             Edit::Same => fs::write(&file, self.config()).unwrap(),
-            Edit::Count(count) => self.configuration.counts[application] = count,
+            Edit::Count(count) => self.configuration.workers[application] = (count, None),
+            Edit::Scaled(min, max) => self.configuration.workers[application] = (min, Some(max)),
             Edit::Daemon(wanted) => self.configuration.extra = wanted,
             Edit::Environment(value) => self.configuration.values[application] = value,
             Edit::Patience(seconds) => self.configuration.patience = seconds,
