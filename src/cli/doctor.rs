@@ -174,11 +174,13 @@ impl Facts {
         findings.extend(self.wrong.iter().map(|wrong| files::judge_configuration(&self.file, wrong)));
         findings.extend(supervisor::judge_instances(instances, self.now));
         findings.extend(supervisor::judge_blocked(&seen.blocked, supervisor));
+        let mut applications = seen.applications.clone();
         if let Supervisor::Runs(running) = supervisor {
-            findings.extend(supervisor::judge_code(running, &seen.applications));
+            applications = application::served(&applications, &running.releases);
+            findings.extend(supervisor::judge_code(running, &applications));
         }
         let kept: Vec<Tube> = instances.iter().filter_map(|instance| instance.tube.clone()).collect();
-        findings.extend(queue::judge(&self.servers, &seen.applications, &kept));
+        findings.extend(queue::judge(&self.servers, &applications, &kept));
         findings.extend(files::judge_timetables(&seen.timetables));
         findings.extend(service::judge(&self.service, self.own_queue_answers()));
         findings.extend(disk::judge(&seen.rooms));

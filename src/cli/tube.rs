@@ -1,15 +1,18 @@
-//! `tube`: the tube that an application's current version uses. Needs no supervisor.
+//! `tube`: the tube that an application's current version uses. Needs no supervisor; one that runs knows
+//! whether an operator has gone back from what is on the disk.
 
 use std::io::{self, Write};
 
 use clap::Args;
 
+use super::ask::Supervisor;
 use super::check::read;
 use super::exit::{Error, Exit};
 use super::place::ConfigFile;
+use super::releases;
 use super::screen::Screen;
 use crate::config::{Config, Host, Privilege};
-use crate::names::ApplicationName;
+use crate::names::{ApplicationName, Tube};
 use crate::plan::tube;
 use crate::process::host::System;
 use crate::supervisor::driver::find_release;
@@ -21,6 +24,8 @@ pub(crate) struct TubeOf {
     application: ApplicationName,
     #[command(flatten)]
     config: ConfigFile,
+    #[command(flatten)]
+    supervisor: Supervisor,
 }
 
 impl TubeOf {
@@ -34,14 +39,27 @@ impl TubeOf {
         let Some(application) = config.applications.get(&self.application) else {
             return Err(Error::new(Exit::NoInput, unknown(&self.application, &config)));
         };
+        if let Some(tube) = self.gone_back_to() {
+            return print(&tube);
+        }
         let found = find_release(application, host.privilege() == Privilege::Root);
         let tube = tube(application, &found)
             .map_err(|why| Error::new(Exit::Failed, format!("{}: {why}", self.application)))?;
-        let mut screen = Screen::stdout();
-        writeln!(screen, "{tube}")?;
-        screen.flush()?;
-        Ok(Exit::Success)
+        print(&tube)
     }
+
+    /// The tube of the release that an operator went back to, if one did.
+    fn gone_back_to(&self) -> Option<Tube> {
+        let releases = releases::of(&self.supervisor, Some(&self.application)).ok()?;
+        releases.into_iter().find(|release| release.pinned_against.is_some())?.tube
+    }
+}
+
+fn print(tube: &Tube) -> Result<Exit, Error> {
+    let mut screen = Screen::stdout();
+    writeln!(screen, "{tube}")?;
+    screen.flush()?;
+    Ok(Exit::Success)
 }
 
 /// Says that no application has that name, and which ones there are.

@@ -14,6 +14,7 @@ mod idle;
 mod life;
 mod releases;
 mod reload;
+mod scaling;
 mod scarce;
 mod schedulers;
 mod start;

@@ -1,7 +1,9 @@
 //! Deploys by a swapped symlink: the real queue, the real workers, real Ruby.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use crate::beanstalkd::Beanstalkd;
@@ -81,13 +83,14 @@ fn under_constant_load_every_job_is_run_by_the_code_of_its_version_and_none_wait
 
     // Whoever asks for work goes on asking, with the code that is deployed at the time.
     let mut put_at = Vec::new();
-    let swapped = Instant::now();
+    let began = Instant::now();
+    let mut swapped = 0;
     let mut deployed = "1";
     let mut both_shown = false;
     while put_at.len() < 400 {
         if deployed == "1" && put_at.len() >= 100 {
             swap(&site, "2");
-            deployed = "2";
+            (deployed, swapped) = ("2", milliseconds());
         }
         put(&queue, deployed, &put_at.len().to_string());
         put_at.push((deployed, milliseconds()));
@@ -112,9 +115,15 @@ fn under_constant_load_every_job_is_run_by_the_code_of_its_version_and_none_wait
         longest = longest.max(line[2].parse::<u128>().unwrap().saturating_sub(at.max(boot)));
     }
     assert_eq!(ledger(&site).iter().filter(|line| line[1] != "boot").count(), 400, "none twice");
-    // Some 200 ms on an idle machine; a busy one boots three workers and this at the same time.
-    assert!(longest < 10_000, "a job waited {longest} ms, beyond the boot of the canary");
-    println!("400 jobs in {:?}; the longest wait beyond the canary's boot: {longest} ms", swapped.elapsed());
+    // The canary has what came while it booted to do, while another boots beside it: that takes as long as
+    // booting does on this machine just now.
+    let took = boot.saturating_sub(swapped);
+    let most = 2 * took + 500;
+    assert!(longest < most, "beyond the boot of {took} ms a job waited {longest} ms");
+    println!(
+        "400 jobs in {:?}; the canary booted in {took} ms, the longest wait beyond that: {longest} ms",
+        began.elapsed()
+    );
 
     until("the scheduler moved", || (supervisor.pid("a/scheduler/1") != scheduler).then_some(()));
     until_gone(&supervisor, "a@1/worker/1");
@@ -184,8 +193,80 @@ fn a_rollback_has_the_earlier_release_current_until_another_is_deployed() {
     until_version(&supervisor, "a/worker/1", "1");
     let (_, shown, _) = site.run(&["releases", "a"]);
     assert!(shown.contains("rolled back from 2"), "{shown}");
+    assert_eq!(site.run(&["tube", "a"]).1, "a-1\n", "whoever puts jobs finds what serves");
+    put(&queue, "2", "left");
+    let (_, wrong, _) = site.run(&["doctor"]);
+    assert!(!wrong.contains("is on the disk") && !wrong.contains("tube a-1"), "{wrong}");
     put(&queue, "1", "back");
     until("it serves", || ledger(&site).iter().any(|line| line[0] == "1" && line[1] == "back").then_some(()));
     swap(&site, "3");
     until_version(&supervisor, "a/worker/2", "3");
+}
+
+/// Two applications alike: what one leaves behind is moved, what the other does is reported.
+#[test]
+fn jobs_of_a_release_whose_folder_has_gone_are_moved_only_when_that_is_asked_for() {
+    let queue = Beanstalkd::durable();
+    let mut text = format!(
+        "beanstalk: {}\ndefaults: {{user: {{me}}, drain_timeout: 5s}}\napplications:\n",
+        queue.address()
+    );
+    for (name, on_timeout) in [("a", "move"), ("b", "report")] {
+        text += &format!(
+            "  {name}: {{path: {{dir}}/{name}, workers: 1, backoff: {{initial: 0s}}, on_drain_timeout: {on_timeout}}}\n"
+        );
+    }
+    let site = Site::new(&text);
+    let lead = |version: &str| {
+        for name in ["a", "b"] {
+            release(&site, &format!("{name}-{version}"), "");
+            fs::write(site.join(&format!("{name}-{version}/VERSION")), version).unwrap();
+            symlink(format!("{name}-{version}"), site.join("next")).unwrap();
+            fs::rename(site.join("next"), site.join(name)).unwrap();
+        }
+    };
+    lead("1");
+    let supervisor = site.start();
+    for name in ["a", "b"] {
+        until_version(&supervisor, &format!("{name}/worker/1"), "1");
+        let body = r#"{"type":"ayl","failed_job_handler":"bury","code":"Ledger.write('left')"}"#;
+        queue.says(&format!("use {name}-1\r\nput 512 3600 60 {}\r\n{body}\r\n", body.len()));
+    }
+    lead("2");
+    for name in ["a", "b"] {
+        until_version(&supervisor, &format!("{name}/worker/1"), "2");
+        fs::remove_dir_all(site.join(&format!("{name}-1"))).unwrap();
+        let old = format!("{name}@1/worker/1");
+        until("it cannot be started again", || {
+            if let Some(pid) = supervisor.instance(&old)["pid"].as_i64() {
+                kill(i32::try_from(pid).unwrap(), libc::SIGKILL);
+            }
+            let why = supervisor.instance(&old)["reason"].as_str().map(str::to_owned).unwrap_or_default();
+            why.ends_with(": the folder has gone").then_some(())
+        });
+    }
+    let (_, wrong, _) = site.run(&["doctor"]);
+    let said = |name: &str| format!("tube {name}-1: 1 job and no worker: release 1 of {name} has none: ");
+    assert!(wrong.contains(&said("a")) && wrong.contains(&said("b")), "{wrong}");
+    assert!(wrong.contains("ayl_beanstalk") && wrong.contains("-t b-1 move_jobs b-2"), "{wrong}");
+
+    let told = |text: &str| {
+        until(text, || site.run(&["events"]).1.contains(text).then_some(()));
+    };
+    let left = "0 ready, 0 reserved, 1 delayed, 0 buried jobs are left on tube";
+    told(&format!("a release 1 has drained for 5s: {left} a-1, they are moved to the current release"));
+    told("a release 1 has retired: 1 jobs were moved to release 2");
+    told(&format!("b release 1 has drained for 5s: {left} b-1, they stay there"));
+    let delayed = |tube: &str| {
+        let mut stream = UnixStream::connect(queue.socket()).unwrap();
+        stream.write_all(format!("stats-tube {tube}\r\nquit\r\n").as_bytes()).unwrap();
+        let mut figures = String::new();
+        stream.read_to_string(&mut figures).unwrap();
+        figures.contains("current-jobs-delayed: 1\n")
+    };
+    assert_eq!([delayed("a-1"), delayed("a-2"), delayed("b-1"), delayed("b-2")], [false, true, true, false]);
+    queue.says("use a-2\r\nkick 1\r\n");
+    until("the job is run by the code it was moved to", || {
+        ledger(&site).iter().any(|line| line[0] == "a-2" && line[1] == "left").then_some(())
+    });
 }

@@ -1,5 +1,6 @@
 //! What is configured and deployed, as far as other checks need to know it.
 
+use crate::control::status::{Part, ReleaseStatus};
 use crate::names::{ApplicationName, Tube, Version};
 
 /// One application of the configuration.
@@ -14,6 +15,35 @@ pub(super) struct Application {
     /// What stands before and behind the version in its tubes' names, where that is all
     /// that differs between them.
     pub(super) tubes: Option<(String, String)>,
+    /// Its older releases, as far as the supervisor tells of them.
+    pub(super) older: Vec<Older>,
+}
+
+/// A release that is not current, and of which something runs or should.
+#[derive(Debug, Clone)]
+pub(super) struct Older {
+    /// Its version.
+    pub(super) version: Version,
+    /// Its tube.
+    pub(super) tube: Tube,
+    /// Why it is not as it should be.
+    pub(super) trouble: Option<String>,
+}
+
+/// The applications as they are served: an operator may have gone back from what is on the disk.
+pub(super) fn served(applications: &[Application], releases: &[ReleaseStatus]) -> Vec<Application> {
+    let mut served = applications.to_vec();
+    for release in releases {
+        let Some(one) = served.iter_mut().find(|one| one.name == release.application) else { continue };
+        let (Some(version), Some(tube)) = (&release.version, &release.tube) else { continue };
+        if release.part != Part::Current {
+            let (version, tube, trouble) = (version.clone(), tube.clone(), release.reason.clone());
+            one.older.push(Older { version, tube, trouble });
+        } else if release.pinned_against.is_some() {
+            (one.version, one.tube) = (Ok(version.clone()), Some(tube.clone()));
+        }
+    }
+    served
 }
 
 impl Application {

@@ -197,11 +197,21 @@ impl Look<'_> {
                 (what(&format!("it is what {name} uses")), format!("abaqis-daemons status {name}"))
             }
             Some(application) => {
-                let version = application.version_of(self.name()).unwrap_or_default();
-                let what = what(&format!("version {version} of {} is not current", application.name));
+                let older = application.older.iter().find(|older| older.tube == *self.name());
+                let trouble = older.and_then(|older| Some((&older.version, older.trouble.as_ref()?)));
+                let (what, again) = if let Some((version, trouble)) = trouble {
+                    let whose = format!("release {version} of {} has none: {trouble}", application.name);
+                    (what(&whose), "put it there again")
+                } else {
+                    let version = application.version_of(self.name()).unwrap_or_default();
+                    (
+                        what(&format!("version {version} of {} is not current", application.name)),
+                        "deploy it again",
+                    )
+                };
                 let mend = match &application.tube {
-                    Some(current) => format!("deploy it again, or {}", moved(current)),
-                    None => "deploy it again".to_owned(),
+                    Some(current) => format!("{again}, or {}", moved(current)),
+                    None => again.to_owned(),
                 };
                 (what, mend)
             }

@@ -9,7 +9,7 @@ use super::application::Application;
 use super::finding::{Finding, count, first_line};
 use crate::cli::human::age;
 use crate::control::client::hint;
-use crate::control::status::{InstanceStatus, State};
+use crate::control::status::{InstanceStatus, ReleaseStatus, State};
 use crate::names::{ApplicationName, InstanceId, ServerAddress, Version};
 
 /// An instance that has been starting for so many seconds is stuck. An application's boot
@@ -40,6 +40,8 @@ pub(super) struct Running {
     pub(super) instances: Vec<InstanceStatus>,
     /// Those whose processes run in a folder that is gone.
     pub(super) adrift: Vec<InstanceId>,
+    /// Every release of which something runs or should.
+    pub(super) releases: Vec<ReleaseStatus>,
     /// The queue that its instances were told of, which in `dev` is not the configured one.
     pub(super) beanstalk: Option<Vec<ServerAddress>>,
 }

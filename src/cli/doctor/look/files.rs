@@ -118,6 +118,7 @@ fn applications(config: &Config, root: bool) -> Vec<Application> {
             tube: tube(application, &found).ok(),
             version: found.version.map_err(|why| why.to_string()),
             tubes,
+            older: Vec::new(),
         }
     };
     config.applications.values().map(application).collect()

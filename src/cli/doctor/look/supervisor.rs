@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cli::doctor::supervisor::{Running, Supervisor};
 use crate::control::client::{Client, ClientError};
 use crate::control::messages::{FailureKind, Refusal, Request, Response};
-use crate::control::status::InstanceStatus;
+use crate::control::status::{InstanceStatus, ReleaseStatus};
 use crate::names::{Selector, ServerAddress};
 
 /// Asks the supervisor whose runtime directory this is.
@@ -37,10 +37,25 @@ async fn ask(runtime: &Path) -> Result<Running, ClientError> {
             _ => {}
         }
     }
+    let releases = releases(runtime).await.unwrap_or_default();
     let of = |instance: &&InstanceStatus| instance.pid.is_some_and(|pid| is_gone(pid, "cwd"));
     let adrift = instances.iter().filter(of).map(|instance| instance.instance.clone()).collect();
     let beanstalk = instances.iter().filter_map(|instance| instance.pid).find_map(told_beanstalk);
-    Ok(Running { version: hello.version, replaced: is_gone(hello.pid, "exe"), instances, adrift, beanstalk })
+    let replaced = is_gone(hello.pid, "exe");
+    Ok(Running { version: hello.version, replaced, instances, adrift, releases, beanstalk })
+}
+
+/// What it tells of releases; nothing where it is older and does not know of them.
+async fn releases(runtime: &Path) -> Result<Vec<ReleaseStatus>, ClientError> {
+    let client = Client::connect(runtime).await?;
+    let mut answer = client.ask(&Request::Releases { application: None }).await?;
+    let mut releases = Vec::new();
+    while let Some(response) = answer.next().await? {
+        if let Response::Release(release) = response {
+            releases.push(*release);
+        }
+    }
+    Ok(releases)
 }
 
 /// Where a process was told that the queue is, for those who may see it.

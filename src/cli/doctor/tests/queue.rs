@@ -14,6 +14,7 @@ fn application(name: &str, current: &str) -> Application {
         version: Ok(current.parse().unwrap()),
         tube: Some(format!("{name}-{current}").parse().unwrap()),
         tubes: Some((format!("{name}-"), String::new())),
+        older: Vec::new(),
     }
 }
 

@@ -37,7 +37,14 @@ fn instance(id: &str, state: State, reason: Option<&str>) -> InstanceStatus {
 }
 
 fn running(instances: Vec<InstanceStatus>) -> Running {
-    Running { version: "1.2.0".into(), replaced: false, instances, adrift: Vec::new(), beanstalk: None }
+    Running {
+        version: "1.2.0".into(),
+        replaced: false,
+        instances,
+        adrift: Vec::new(),
+        releases: Vec::new(),
+        beanstalk: None,
+    }
 }
 
 #[test]
@@ -131,6 +138,7 @@ fn what_runs_and_is_not_on_the_disk_is_told() {
         version: version.map(|version| version.parse().unwrap()).map_err(Into::into),
         tube: None,
         tubes: None,
+        older: Vec::new(),
     };
     let instances = vec![
         instance("abaqis/worker/1", State::Ready, None),
