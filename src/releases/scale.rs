@@ -314,8 +314,6 @@ impl Pool {
         let needed = self.peak.max(average).max(scale.min);
         if needed < size {
             self.wants = size - (size - needed).div_ceil(2);
-            // Whole seconds are enough to read.
-            let window = Duration::from_secs(window.as_secs().max(1));
             self.reason = Some(Reason::Idle { peak: self.peak, window });
         }
         self.begin_window(at_work, now);
