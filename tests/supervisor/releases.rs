@@ -207,16 +207,16 @@ fn a_rollback_has_the_earlier_release_current_until_another_is_deployed() {
 #[test]
 fn jobs_of_a_release_whose_folder_has_gone_are_moved_only_when_that_is_asked_for() {
     let queue = Beanstalkd::durable();
-    let mut text = format!(
-        "beanstalk: {}\ndefaults: {{user: {{me}}, drain_timeout: 5s}}\napplications:\n",
-        queue.address()
-    );
-    for (name, on_timeout) in [("a", "move"), ("b", "report")] {
-        text += &format!(
+    let one = |(name, on_timeout): (&str, &str)| {
+        format!(
             "  {name}: {{path: {{dir}}/{name}, workers: 1, backoff: {{initial: 0s}}, on_drain_timeout: {on_timeout}}}\n"
-        );
-    }
-    let site = Site::new(&text);
+        )
+    };
+    let both = [("a", "move"), ("b", "report")].map(one).concat();
+    let site = Site::new(&format!(
+        "beanstalk: {}\ndefaults: {{user: {{me}}, drain_timeout: 5s}}\napplications:\n{both}",
+        queue.address()
+    ));
     let lead = |version: &str| {
         for name in ["a", "b"] {
             release(&site, &format!("{name}-{version}"), "");

@@ -14,14 +14,15 @@ const JOB: &str = "read body; case $body in *gate*) until [ -e gate ]; do sleep 
 
 fn place(top: &str, applications: &str, max: u32) -> (Beanstalkd, Site) {
     let queue = Beanstalkd::durable();
-    let mut text =
-        format!("beanstalk: {}\ndefaults: {{user: {{me}}}}\n{top}applications:\n", queue.address());
-    for name in applications.split(' ') {
-        text += &format!(
+    let one = |name: &str| {
+        format!(
             "  {name}:\n    path: {{dir}}\n    version: \"1\"\n    workers:\n      {{min: 1, max: {max}, target_wait: 300ms, \
              runtime: exec, command: [/bin/sh, -c, '{JOB}']}}\n"
-        );
-    }
+        )
+    };
+    let all: Vec<String> = applications.split(' ').map(one).collect();
+    let (address, all) = (queue.address(), all.concat());
+    let text = format!("beanstalk: {address}\ndefaults: {{user: {{me}}}}\n{top}applications:\n{all}");
     (queue, Site::new(&text))
 }
 
