@@ -22,11 +22,6 @@ class PythonTest < Minitest::Test
 
       def child():
           return os.fork() and os.wait()
-
-      def busy(path):
-          open(path, "w").close()
-          while True:
-              pass
     PYTHON
   end
 
@@ -76,14 +71,6 @@ class PythonTest < Minitest::Test
     assert_equal "ok", outcome("child()")["type"]
     assert_equal "ok", outcome("subprocess.run(['sh', '-c', 'kill $$']).returncode == -15 or fail(ValueError())")["type"]
     assert_equal "ok", outcome("sys.stdin.read() == '' or fail(ValueError())")["type"]
-  end
-
-  def test_it_dies_with_its_worker_in_the_middle_of_a_job
-    outcome("1")
-    executor.say("type" => "run", "id" => 2, "tube" => "t", "code" => "busy('#{folder}/busy')")
-    wait_until("the job to run") { File.exist?("#{folder}/busy") }
-    executor.socket.close
-    assert_equal 9, executor.status.termsig
   end
 
   def test_a_module_that_does_not_load_is_a_failed_boot
