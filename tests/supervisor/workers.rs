@@ -1,8 +1,10 @@
 //! Workers as the supervisor keeps them: the real queue, the real programs, real Ruby.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -174,4 +176,69 @@ fn preloaded_workers_share_one_boot_and_are_back_without_another() {
     until_ledger(&site, "survived", 1);
     assert!(supervisor.stop().success());
     assert!(!lives(executor));
+}
+
+#[test]
+fn preloaded_workers_of_another_user_are_that_users_and_so_is_the_socket_between_them() {
+    const NOBODY: u32 = 65534;
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "only root has daemons of another user: this has to be run as root"
+    );
+    let (queue, site) = place("{count: 2, preload: true, user: nobody, backoff: {initial: 0s}}");
+    fs::write(site.join("ledger"), "").unwrap();
+    let open = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    open(&site.join("ledger"), 0o666);
+    open(site.path(), 0o755);
+    open(queue.socket().parent().unwrap(), 0o755);
+    open(&queue.socket(), 0o666);
+    let supervisor = site.start();
+    for number in 1..=2 {
+        supervisor.wait_for(&format!("a/worker/{number}"), "ready");
+    }
+    put(
+        &queue,
+        "Ledger.write([Process.ppid, Process.uid, Process.euid, Process.gid, Process.groups, ENV['HOME']].inspect)",
+    );
+    let (preloader, worker) = (supervisor.pid("a/preloader/1"), supervisor.pid("a/worker/1"));
+    let group = nix::unistd::Group::from_name("nogroup").unwrap().unwrap().gid;
+    until_ledger(&site, &format!("[{preloader}, 65534, 65534, {group}, [{group}], \"/nonexistent\"]"), 1);
+    until_ledger(&site, "boot", 1);
+    for pid in [preloader, worker] {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        assert!(status.contains("Uid:\t65534\t65534\t65534\t65534\n"), "{status}");
+    }
+    let environment = fs::read(format!("/proc/{worker}/environ")).unwrap();
+    let environment = String::from_utf8(environment).unwrap();
+    let socket = environment.split('\0').find_map(|entry| entry.strip_prefix("AYL_PRELOADER=")).unwrap();
+    for (path, mode) in [(Path::new(socket), 0o600), (Path::new(socket).parent().unwrap(), 0o700)] {
+        let found = fs::metadata(path).unwrap();
+        assert_eq!((found.uid(), found.mode() & 0o777), (NOBODY, mode), "{}", path.display());
+    }
+    // An executor that dies is forked anew, and a preloader that dies is back as the same user.
+    kill(preloader, libc::SIGKILL);
+    until_ledger(&site, "boot", 2);
+    kill(worker, libc::SIGKILL);
+    until("another worker", || {
+        let status = supervisor.instance("a/worker/1");
+        (status["state"] == "ready" && status["pid"] != worker).then_some(())
+    });
+    assert!(supervisor.stop().success());
+}
+
+#[test]
+fn a_queue_that_goes_away_costs_a_ready_worker_no_restart_and_is_named_in_status() {
+    let (mut queue, site) = place("{count: 1}");
+    let supervisor = site.start();
+    let before = supervisor.wait_for("a/worker/1", "ready");
+    queue.kill();
+    let away = until_says(&supervisor, "status", "cannot reach beanstalkd");
+    queue.restart();
+    let after = until_says(&supervisor, "status", "waits for a job");
+    for status in [away, after] {
+        assert_eq!(
+            (&status["state"], &status["pid"], &status["restarts"]),
+            (&before["state"], &before["pid"], &before["restarts"])
+        );
+    }
 }
