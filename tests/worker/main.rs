@@ -6,6 +6,7 @@ mod scene;
 
 mod command_line;
 mod faults;
+mod outage;
 mod outcomes;
 mod runtimes;
 mod servers;

@@ -1,0 +1,122 @@
+//! The queue is away, for a moment and for half a minute, from three workers: one is idle, the job of one
+//! ends meanwhile, that of the third goes on.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
+
+use crate::scene::{Scene, Worker, exists, until};
+
+/// How often a worker may wake up in a second of outage, all its attempts to connect together.
+const WAKES: u64 = 40;
+
+/// A worker, and what it tells its supervisor.
+struct Watched {
+    worker: Worker,
+    notify: UnixDatagram,
+    said: Vec<String>,
+}
+
+impl Watched {
+    fn new(scene: &Scene, name: &str) -> Self {
+        let path = scene.path(name);
+        let notify = UnixDatagram::bind(&path).unwrap();
+        notify.set_nonblocking(true).unwrap();
+        let worker = scene.spawn(scene.command().env("NOTIFY_SOCKET", &path));
+        Self { worker, notify, said: Vec::new() }
+    }
+
+    /// What it said last of `key`.
+    fn says(&mut self, key: &str) -> Option<&str> {
+        let mut bytes = [0; 4096];
+        while let Ok(count) = self.notify.recv(&mut bytes) {
+            self.said.extend(String::from_utf8_lossy(&bytes[..count]).lines().map(str::to_owned));
+        }
+        self.said.iter().rev().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    #[track_caller]
+    fn until_says(&mut self, key: &str, text: &str) {
+        until(&format!("{key} begins with {text:?}"), || {
+            self.says(key).is_some_and(|value| value.starts_with(text))
+        });
+    }
+
+    /// How often it has gone to sleep so far.
+    fn sleeps(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.worker.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        line.trim().parse().unwrap()
+    }
+
+    /// Processor time used so far, in hundredths of a second.
+    fn cost(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.worker.pid())).unwrap();
+        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+    }
+}
+
+fn outage(length: Duration) {
+    let mut scene = Scene::new();
+    let code = |name: &str| {
+        let gate = scene.path(name);
+        format!(
+            "Ledger.write('{name} begins'); sleep 0.01 until File.exist?({gate:?}); Ledger.write('{name} ends')"
+        )
+    };
+    let short = scene.put("bury", &code("short"));
+    let mut ends = Watched::new(&scene, "ends");
+    scene.until_ledger(1);
+    let long = scene.put("bury", &code("long"));
+    let mut goes_on = Watched::new(&scene, "goes on");
+    scene.until_ledger(2);
+    let mut idle = Watched::new(&scene, "idle");
+    idle.until_says("STATUS", "waits for a job");
+    ends.until_says("X_AYL_JOB", &format!("{short} "));
+    goes_on.until_says("X_AYL_JOB", &format!("{long} "));
+
+    scene.server.kill();
+    let (began, mut all) = (Instant::now(), [ends, goes_on, idle]);
+    let before = all.each_ref().map(|each| (each.sleeps(), each.cost(), each.worker.executor()));
+    fs::write(scene.path("short"), "").unwrap();
+    scene.until_ledger(3);
+    all[0].until_says("STATUS", "cannot reach beanstalkd");
+    all[2].until_says("STATUS", "cannot reach beanstalkd");
+    until("the outage is over", || began.elapsed() >= length);
+    let most = WAKES * (1 + began.elapsed().as_secs());
+    for (each, (sleeps, cost, executor)) in all.iter_mut().zip(before) {
+        assert!(each.worker.is_running());
+        assert!(exists(executor), "its executor lives");
+        assert!(each.sleeps() - sleeps <= most, "{} wakes, at most {most}", each.sleeps() - sleeps);
+        assert!(each.cost() - cost <= 1 + began.elapsed().as_secs(), "a hundredth of a processor");
+    }
+    assert_eq!(all[1].says("X_AYL_JOB").map(|job| job.starts_with(&format!("{long} "))), Some(true));
+
+    scene.server.restart();
+    scene.until_state(short, None);
+    fs::write(scene.path("long"), "").unwrap();
+    scene.until_state(long, None);
+    for each in &mut all {
+        each.until_says("STATUS", "waits for a job");
+        assert_eq!(each.says("X_AYL_JOB"), Some(""));
+        assert!(each.worker.is_running());
+        let log = each.worker.log();
+        // That the connection was lost, and why there is no other; not once an attempt.
+        assert!(log.matches("trying again until it is there").count() <= 2, "{log}");
+        assert_eq!(log.matches("the queue is back").count(), 1, "{log}");
+    }
+    let after = scene.put("bury", "Ledger.write('after')");
+    scene.until_state(after, None);
+    assert_eq!(scene.ledger(), ["short begins", "long begins", "short ends", "long ends", "after"]);
+}
+
+#[test]
+fn a_queue_that_is_away_for_a_moment_costs_no_job_and_no_worker() {
+    outage(Duration::from_secs(1));
+}
+
+#[test]
+fn a_queue_that_is_away_for_half_a_minute_costs_no_job_and_no_worker() {
+    outage(Duration::from_secs(30));
+}
