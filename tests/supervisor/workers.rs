@@ -121,7 +121,11 @@ fn an_application_that_does_not_boot_is_seen_in_status() {
     let supervisor = site.start();
     supervisor.wait_for("a/worker/1", "failed");
     let text = "the application does not boot: LoadError: cannot load such file -- no/such/library";
-    until_says(&supervisor, "status", text);
+    let status = until_says(&supervisor, "status", text);
+    assert!(
+        status["status"].as_str().unwrap().contains("config/environment.rb:1"),
+        "with its backtrace: {status}"
+    );
     let (_, shown, _) = site.run(&["status"]);
     assert!(shown.contains(text), "{shown}");
 }

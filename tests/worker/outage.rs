@@ -60,7 +60,7 @@ impl Watched {
 fn outage(length: Duration) {
     let mut scene = Scene::new();
     let code = |name: &str| {
-        let gate = scene.path(name);
+        let gate = scene.path(name).display().to_string();
         format!(
             "Ledger.write('{name} begins'); sleep 0.01 until File.exist?({gate:?}); Ledger.write('{name} ends')"
         )
@@ -101,10 +101,10 @@ fn outage(length: Duration) {
         each.until_says("STATUS", "waits for a job");
         assert_eq!(each.says("X_AYL_JOB"), Some(""));
         assert!(each.worker.is_running());
-        let log = each.worker.log();
+        let written = each.worker.log();
         // That the connection was lost, and why there is no other; not once an attempt.
-        assert!(log.matches("trying again until it is there").count() <= 2, "{log}");
-        assert_eq!(log.matches("the queue is back").count(), 1, "{log}");
+        assert!(written.matches("trying again until it is there").count() <= 2, "{written}");
+        assert_eq!(written.matches("the queue is back").count(), 1, "{written}");
     }
     let after = scene.put("bury", "Ledger.write('after')");
     scene.until_state(after, None);

@@ -1,6 +1,6 @@
 //! The table of what becomes of a job, line by line.
 
-use crate::scene::{Scene, message};
+use crate::scene::{Scene, message, until};
 
 #[test]
 fn a_job_that_returns_is_deleted() {
@@ -90,7 +90,7 @@ fn what_kills_its_executor_does_not_kill_the_worker_and_is_buried_in_the_end() {
             let delay: u64 = scene.job(id, "delay").unwrap().parse().unwrap();
             assert!(delay == 7 || delay == 13);
             scene.ask(&format!("use t\r\nkick-job {id}\r\n"));
-            crate::scene::until("it ran again", || {
+            until("it ran again", || {
                 scene.state(id).as_deref() == Some("buried")
                     || scene.job(id, "delay").is_some_and(|now| now != delay.to_string())
             });
@@ -143,4 +143,70 @@ fn a_job_that_runs_too_long_is_killed_and_its_handler_applies() {
     let worker = scene.spawn(scene.command().args(["--max-runtime", "500ms"]));
     scene.until_state(id, Some("buried"));
     worker.until_log("it ran longer than max_runtime");
+}
+
+#[test]
+fn a_job_that_asks_for_no_particular_delay_has_its_messages_and_never_none() {
+    let scene = Scene::new();
+    let code = "raise Ayl::Beanstalk::RequiresJobDecay.new(nil)";
+    let messages = scene.put_body(&message("decay", code).replace("delay\":0", "delay\":30"), 60);
+    let none = scene.put_body(&message("decay", code), 60);
+    let asked = scene.put("bury", "raise Ayl::Beanstalk::RequiresJobDecay.new(2.5)");
+    let _worker = scene.worker();
+    for (id, delay) in [(messages, "30"), (none, "1"), (asked, "3")] {
+        until("it is released with its delay", || scene.job(id, "delay").as_deref() == Some(delay));
+    }
+}
+
+#[test]
+fn a_segmentation_fault_is_the_jobs_alone() {
+    let scene = Scene::new();
+    let id = scene.put("delete", "require 'fiddle'; Fiddle::Pointer.new(8)[0, 1]");
+    let mut worker = scene.worker();
+    scene.until_state(id, Some("delayed"));
+    worker.until_log("[BUG] Segmentation fault");
+    worker.until_log(&format!("job {id} released"));
+    worker.until_log("the executor was killed by SIGABRT");
+    let next = scene.put("bury", "Ledger.write('next')");
+    scene.until_state(next, None);
+    assert!(worker.is_running());
+}
+
+#[test]
+fn deaths_are_counted_over_restarts_of_the_worker_and_of_the_queue() {
+    let mut scene = Scene::new();
+    let id = scene.put("delete", "Ledger.write('run'); Process.kill(:KILL, $$); sleep");
+    for (death, delay) in [(1, "7"), (2, "13")] {
+        let _worker = scene.worker();
+        scene.until_ledger(death);
+        until("it is released for longer", || scene.job(id, "delay").as_deref() == Some(delay));
+        scene.server.kill();
+        scene.server.restart();
+        scene.ask(&format!("use t\r\nkick-job {id}\r\n"));
+    }
+    let worker = scene.worker();
+    scene.until_state(id, Some("buried"));
+    worker.until_log("its executor died, 3 of 3 times");
+    assert_eq!(scene.ledger(), ["run"; 3]);
+}
+
+#[test]
+fn what_is_written_about_a_job_has_its_number_tube_and_application_as_fields() {
+    let scene = Scene::new();
+    let worker = scene.spawn(scene.command().env("AYL_APP", "abaqis").env("ABAQIS_LOG", "debug"));
+    let fields = |id| format!(" job={id} tube=t application=abaqis");
+    let said = [
+        (scene.put("delete", "raise 'boo'"), "is deleted, it raised"),
+        (scene.put("bury", "raise 'boo'"), "buried: it raised"),
+        (scene.put("delete", "exit!"), "released for 7 s"),
+        (scene.put_body("no message", 60), "buried: the body is not JSON"),
+    ];
+    for (id, text) in said {
+        until("the line is there", || {
+            // A line with a reason of many lines has its fields after the last.
+            let log = worker.log();
+            let begin = log.find(&format!("job {id} {text}"));
+            begin.is_some_and(|begin| log[begin..].contains(&fields(id)))
+        });
+    }
 }

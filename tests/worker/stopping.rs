@@ -1,6 +1,6 @@
 //! SIGTERM, and executors that make room for others.
 
-use crate::scene::{Scene, exists};
+use crate::scene::{Scene, exists, until};
 
 #[test]
 fn an_idle_worker_leaves_at_once_and_the_application_says_good_bye() {
@@ -49,7 +49,7 @@ fn a_second_signal_ends_all_patience() {
     scene.until_ledger(1);
     worker.signal("TERM");
     // Signals that come together may be one: it goes on until it has heard a second.
-    crate::scene::until("the worker leaves", || {
+    until("the worker leaves", || {
         if worker.is_running() {
             worker.signal("TERM");
         }
@@ -81,4 +81,16 @@ fn an_executor_that_has_grown_too_large_is_renewed() {
     scene.until_state(first, None);
     scene.until_state(second, None);
     assert_ne!(scene.ledger()[0], scene.ledger()[1]);
+}
+
+#[test]
+fn an_executor_that_is_too_old_is_renewed_without_a_job_and_the_worker_stays() {
+    let scene = Scene::new();
+    let mut worker = scene.spawn(scene.command().args(["--max-age", "200ms"]));
+    worker.until_log("has booted");
+    let first = worker.executor();
+    until("there is another", || worker.executor() != first);
+    assert!(worker.is_running());
+    let id = scene.put("bury", "1");
+    scene.until_state(id, None);
 }
