@@ -40,9 +40,6 @@ use verdict::{Happened, Reach, judge, judge_beats, read_beats, read_ledger};
 /// How long the host has to be as it should again.
 const RECOVERY: Duration = Duration::from_secs(90);
 
-/// A notify socket may be kept for the next process of each instance.
-const SPARE: usize = 12;
-
 /// By how much the supervisor's own memory may have grown, in KiB: its past events are kept.
 const GROWTH: u64 = 8 * 1024;
 
@@ -205,12 +202,16 @@ fn until_calm(host: &mut Host, (files, memory): (BTreeMap<String, usize>, u64)) 
     until(host, "all are started anew", |host| run(host, &["restart", "all", "--at-once"]).map(drop));
     until(host, "no descriptor is left over", |host| {
         let open = opened(host.site.pid());
-        let more = open.values().sum::<usize>() > files.values().sum::<usize>() + SPARE;
+        let more = open.values().sum::<usize>() > files.values().sum::<usize>();
         if more { Err(format!("{files:?} in the beginning, now {open:?}")) } else { Ok(()) }
     });
     until(host, "the memory is as it was", |host| {
         let now = own_memory(host.site.pid());
-        if now <= memory + GROWTH { Ok(()) } else { Err(format!("{now} KiB, {memory} KiB in the beginning")) }
+        if now > memory + GROWTH {
+            return Err(format!("{now} KiB, {memory} KiB in the beginning"));
+        }
+        println!("the supervisor's own memory: {now} KiB, {memory} KiB in the beginning");
+        Ok(())
     });
 }
 

@@ -48,12 +48,15 @@ fn a_member_may_look_and_restart() {
         Request::Logs { selector: all.clone() },
         Request::Output { selector: all.clone() },
         operate(Verb::Restart),
+        Request::Releases { application: None },
+        Request::Deploy { application: "abaqis".parse().unwrap(), wait: false },
     ];
     let kept = [
         ("reload", Request::Reload),
         ("start", operate(Verb::Start)),
         ("stop", operate(Verb::Stop)),
         ("signal", Request::Signal { selector: all, signal: hup }),
+        ("upgrade", Request::Upgrade),
     ];
     for request in allowed {
         assert_eq!(access.check(&member, Level::Look, &request), Ok(()), "{request:?}");

@@ -14,7 +14,7 @@ const FIRST: u64 = 1000;
 const GROWTH: u64 = 512;
 
 /// Only a test that fails takes so long.
-const LONG: Duration = Duration::from_mins(3);
+const LONG: Duration = Duration::from_mins(10);
 
 /// What the supervisor holds while nothing runs.
 #[derive(Debug, PartialEq, Eq)]
