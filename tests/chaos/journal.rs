@@ -1,13 +1,19 @@
-//! A journal of this test's own, where root may have a /run of its own.
+//! A journal of this test's own, where root may have a /run of its own; and what is written to it,
+//! with the moment of each line.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use crate::host::now;
+
 const SOCKET: &str = "/run/systemd/journal/stdout";
 const HIDDEN: &str = "/run/systemd/journal/hidden";
+
+/// A stream begins with so many lines of its own.
+const HEAD: usize = 7;
 
 /// Takes streams, and adds what comes over them to a file, for as long as the test lasts.
 pub(crate) fn listen(file: PathBuf) {
@@ -15,9 +21,21 @@ pub(crate) fn listen(file: PathBuf) {
     let listener = UnixListener::bind(SOCKET).unwrap();
     fs::set_permissions(SOCKET, Permissions::from_mode(0o666)).unwrap();
     std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let Ok(mut file) = File::options().create(true).append(true).open(&file) else { return };
-            std::thread::spawn(move || io::copy(&mut stream, &mut file));
+        for stream in listener.incoming().flatten() {
+            keep(stream, file.clone(), HEAD);
+        }
+    });
+}
+
+/// Adds each line that comes, but for the first `head`, to a file, with the moment it came.
+pub(crate) fn keep(from: impl Read + Send + 'static, file: PathBuf, head: usize) {
+    std::thread::spawn(move || {
+        let Ok(mut file) = File::options().create(true).append(true).open(file) else { return };
+        let lines = BufReader::new(from).split(b'\n').map_while(Result::ok).skip(head);
+        for line in lines {
+            let line = format!("{:>10}  {}\n", now(), String::from_utf8_lossy(&line));
+            // Nobody can be told.
+            let _ = file.write_all(line.as_bytes());
         }
     });
 }

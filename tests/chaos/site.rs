@@ -93,7 +93,8 @@ impl Site {
     }
 
     fn begin(&mut self) {
-        let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let (said, log) = std::io::pipe().unwrap();
+        journal::keep(said, self.path("log"), 0);
         let mut command = program(self.folder.path());
         command.envs(self.clock.environment());
         command.arg("run").stdout(log.try_clone().unwrap()).stderr(log);
@@ -105,10 +106,9 @@ impl Site {
         String::from_utf8_lossy(&fs::read(self.path("log")).unwrap_or_default()).into_owned()
     }
 
-    /// What its daemons have written to the journal, but for signs of life.
+    /// What its daemons have written to the journal.
     pub(crate) fn journal(&self) -> String {
-        let text = String::from_utf8_lossy(&fs::read(self.path("journal")).unwrap_or_default()).into_owned();
-        text.lines().filter(|line| line.contains(" | ")).collect::<Vec<_>>().join("\n")
+        String::from_utf8_lossy(&fs::read(self.path("journal")).unwrap_or_default()).into_owned()
     }
 
     /// A command of an operator.

@@ -40,7 +40,11 @@ pub(crate) struct Run {
 
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (process {}) at {}", self.instance, self.pid, self.begin)
+        let Self { instance, pid, begin, .. } = self;
+        match self.end {
+            Some(end) => write!(f, "{instance} (process {pid}) from {begin} to {end}"),
+            None => write!(f, "{instance} (process {pid}) from {begin} on"),
+        }
     }
 }
 
@@ -239,7 +243,7 @@ mod tests {
         let begun = "begin 1 a/worker/1 1 10 1000\nbegin 2";
         assert_eq!(
             said(begun, &[]),
-            ["job 1, 5 in the queue, was begun by a/worker/1 (process 10) at 1000, and never ended"]
+            ["job 1, 5 in the queue, was begun by a/worker/1 (process 10) from 1000 on, and never ended"]
         );
         let uncertain = Put { number: None, ..put(1) };
         assert_eq!(judge(&[uncertain], &[], &[]), []);
@@ -248,7 +252,7 @@ mod tests {
     #[test]
     fn a_second_run_needs_a_fault_that_met_the_first() {
         let twice = format!("{ONCE}begin 1 a/worker/2 1 11 9000\nend 1 11 9100\n");
-        let why = "job 1 was run by a/worker/1 (process 10) at 1000, then by a/worker/2 (process 11) at 9000, and no fault says why";
+        let why = "job 1 was run by a/worker/1 (process 10) from 1000 to 1100, then by a/worker/2 (process 11) from 9000 to 9100, and no fault says why";
         assert_eq!(said(&twice, &[]), [why]);
         assert_eq!(said(&twice, &[fault(1050, 1050, Reach::Everything)]), [""; 0]);
         assert_eq!(said(&twice, &[fault(1050, 1050, Reach::Instance("a/worker/1".into()))]), [""; 0]);
