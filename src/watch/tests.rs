@@ -144,3 +144,26 @@ fn a_dropped_wait_loses_nothing() {
         is_reported(&mut watcher).await;
     });
 }
+
+#[test]
+fn a_directory_that_is_removed_and_made_again_is_watched_again() {
+    let dir = TempDir::new().unwrap();
+    let (folder, file) = (dir.path().join("app"), dir.path().join("app/VERSION"));
+    block_on(async {
+        let mut watcher = Watcher::new().unwrap();
+        for _ in 0..5 {
+            fs::create_dir_all(&folder).unwrap();
+            assert!(watcher.watch(on(file.clone())).is_empty());
+            // Within one tick of the clock it may get the same number and time of birth again.
+            fs::remove_dir(&folder).unwrap();
+            fs::create_dir(&folder).unwrap();
+            assert!(watcher.watch(on(file.clone())).is_empty());
+            // What became of the old one is heard first, and then all is looked at anew.
+            is_reported(&mut watcher).await;
+            fs::write(&file, "1").unwrap();
+            is_reported(&mut watcher).await;
+            fs::remove_file(&file).unwrap();
+            is_reported(&mut watcher).await;
+        }
+    });
+}
