@@ -232,7 +232,9 @@ impl Checks {
         let of_it = |id: &InstanceId| {
             id.application == spec.id.application && id.daemon == *daemon && id.release.as_ref() == release
         };
-        let wanted: Vec<&InstanceId> = self.wanted.keys().filter(|id| of_it(id)).collect();
+        // One that its load has called in the same moment came after that.
+        let there = |id: &&InstanceId| self.instances.contains_key(*id) || self.before.contains_key(*id);
+        let wanted: Vec<&InstanceId> = self.wanted.keys().filter(|id| of_it(id)).filter(there).collect();
         let state = |id: &InstanceId| self.instances.get(id).and_then(|known| known.state);
         let good = |state| matches!(state, Some(State::Ready | State::Completed));
         // One that an operator stopped is in nobody's way, as long as there are others.

@@ -15,6 +15,7 @@ pub(crate) struct Pools {
     at_work: BTreeSet<InstanceId>,
     /// What happens is an operator's doing: it may change more than the load does.
     ordered: bool,
+    resized: u64,
 }
 
 impl Pools {
@@ -31,6 +32,11 @@ impl Pools {
             });
             self.at_work.extend(busy.map(|status| status.spec.id.clone()));
         }
+    }
+
+    /// How often one became larger or smaller, and nobody had asked for that.
+    pub(crate) fn resized(&self) -> u64 {
+        self.resized
     }
 
     /// Sizes are within their bounds; nobody grows beyond what there is for all; nobody is taken away
@@ -52,6 +58,8 @@ impl Pools {
                 "{name} wants {} of {scale:?}",
                 pool.wants()
             );
+            self.resized +=
+                u64::from(!self.ordered && self.sizes.get(name).is_some_and(|before| size != *before));
             grown |= size > scale.min && self.sizes.get(name).is_some_and(|before| size > *before);
             sizes.insert(name.clone(), size);
         }

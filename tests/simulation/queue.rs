@@ -79,10 +79,10 @@ impl Queue {
                 continue;
             }
             match random.below(12) {
-                0 => jobs.users = random.below(3),
-                1 | 2 => jobs.users = 0,
-                3 if jobs.users > 0 => {
-                    let most = if random.percent(20) { 80 } else { 8 };
+                0 | 2 => jobs.users = random.below(3),
+                1 => jobs.users = 0,
+                3 | 5 | 6 | 7 if jobs.users > 0 => {
+                    let most = if random.percent(50) { 100 } else { 8 };
                     jobs.ready += random.below(most);
                 }
                 4 => jobs.buried += u64::from(jobs.ready > 0),

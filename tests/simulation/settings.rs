@@ -137,7 +137,7 @@ fn choice(daemon: usize, random: &mut Random) -> Choice {
     let scales = DAEMONS[daemon].0 == "worker" && random.percent(60);
     let scale = scales.then(|| {
         let min = 1 + small(random, 3);
-        Scale { min, max: min + small(random, 6), target: Duration::from_secs(10) }
+        Scale { min, max: min + small(random, 6), target: Duration::from_secs(2) }
     });
     let count = small(random, if DAEMONS[daemon].0 == "scheduler" { 2 } else { 5 });
     Choice {

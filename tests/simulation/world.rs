@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use abaqis_daemons::lifecycle::{ProcessEvent, Run, State, Time};
 use abaqis_daemons::names::{ApplicationName, Selector, Version};
-use abaqis_daemons::plan::Wanted;
 use abaqis_daemons::supervisor::core::{
     Action, Core, Event, RequestId, Settings as CoreSettings, Snapshot, WatchedTube,
 };
@@ -17,6 +16,8 @@ use crate::process::{Happening, News, Process};
 use crate::queue::Queue;
 use crate::random::Random;
 use crate::settings::Settings;
+
+mod operators;
 
 const HERD: usize = 4;
 
@@ -88,6 +89,11 @@ impl World {
         self.events
     }
 
+    /// How often workers became more or fewer because of the load.
+    pub(crate) fn resized(&self) -> u64 {
+        self.pools.resized()
+    }
+
     /// So many events of everyday life.
     pub(crate) fn live(&mut self, events: u64) {
         while self.events < events {
@@ -112,6 +118,7 @@ impl World {
         let end = self.now + Duration::from_secs(100);
         while self.now < end && self.advance(false) {}
         self.settings.unblock();
+        self.put_folders_back();
         self.apply();
         let request = self.request();
         self.handle(Event::Command { request, command: operator::start_all() });
@@ -215,70 +222,6 @@ impl World {
         }
         self.queue.work(&self.core, self.calm, &mut self.random);
         self.queue.look_in(self.now, self.core.look_every());
-    }
-
-    fn operate(&mut self) {
-        if self.random.below(20) == 0 {
-            return self.release();
-        }
-        match self.random.below(10) {
-            0 | 1 => {
-                self.settings.edit(&mut self.random);
-                self.apply();
-            }
-            2 if !self.requests.is_empty() => {
-                let request = *self.random.pick(&self.requests);
-                self.checks.cancelled(request);
-                self.handle(Event::Cancel { request });
-            }
-            3 => self.handle(Event::Tick),
-            _ => {
-                let command = operator::command(&mut self.random);
-                let request = self.request();
-                self.handle(Event::Command { request, command });
-            }
-        }
-    }
-
-    /// An operator, or a disk, has something to do with releases.
-    fn release(&mut self) {
-        let application: ApplicationName = self.random.pick(&["abaqis", "rqi", "web"]).parse().unwrap();
-        let wait = self.random.percent(80);
-        match self.random.below(3) {
-            0 => {
-                let request = self.request();
-                let wanted = self.settings.wanted();
-                self.handle(Event::Deploy { application, wanted, request, wait });
-            }
-            1 => {
-                let request = self.request();
-                self.handle(Event::RollBack { application, request, wait });
-            }
-            _ => {
-                let version = self.random.below(4).to_string().parse().unwrap();
-                let why = self.random.percent(30).then(|| "the folder has gone".to_owned());
-                self.handle(Event::Folder { application, version, why });
-            }
-        }
-    }
-
-    fn apply(&mut self) {
-        let wanted: Wanted = self.settings.wanted();
-        let request = self.random.percent(70).then(|| self.request());
-        let plan = self.core.plan(&wanted);
-        self.handle(Event::Apply { wanted: wanted.clone(), budget: self.settings.budget(), request });
-        let again = self.core.plan(&wanted);
-        // What follows from how a canary does is no part of a plan.
-        let flux: Vec<ApplicationName> =
-            self.core.releases().filter(|(_, one)| one.is_in_flux()).map(|(name, _)| name.clone()).collect();
-        for change in plan.changes.iter().filter(|change| !flux.contains(&change.instance.application)) {
-            let kept = !again.changes.iter().any(|other| {
-                other.instance == change.instance
-                    && other.action != change.action
-                    && other.action != abaqis_daemons::plan::ChangeAction::Untouched
-            });
-            assert!(kept, "{change:?} became another change by being made");
-        }
     }
 
     fn request(&mut self) -> RequestId {
