@@ -25,8 +25,9 @@ const TURN: usize = 16;
 /// As many messages may be left by a process that has ended.
 const LEFT: usize = 1024;
 
-/// The longest text that is kept of what a process says of itself, in bytes.
-const MAX_TEXT: usize = 256;
+/// The longest text that is kept of what a process says of itself, in bytes: an error with the
+/// beginning of its backtrace.
+const MAX_TEXT: usize = 1024;
 
 /// The socket of one instance, removed when this is dropped.
 #[derive(Debug)]
