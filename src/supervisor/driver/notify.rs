@@ -228,7 +228,7 @@ mod tests {
         }
         let heard = socket.hear(own_pid()).len();
         assert!(heard <= TURN && heard <= sent, "{heard} of {sent}");
-        let long = parse(&format!("STATUS={}", "é".repeat(500))).status.unwrap();
+        let long = parse(&format!("STATUS={}", "é".repeat(MAX_TEXT))).status.unwrap();
         assert_eq!(long.len(), MAX_TEXT);
     }
 }
