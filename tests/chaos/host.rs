@@ -236,8 +236,11 @@ impl Host {
             }
             Whom::Worker | Whom::Executor | Whom::Preloader | Whom::Scheduler => {
                 let Some(process) = self.one(whom, which) else { return };
-                self.happens(format!("{what}: {process:?}"), Duration::ZERO, reach(whom, &process));
+                let from = now();
                 kill(process.pid, Signal::SIGKILL);
+                // Those that end with it have begun to.
+                let (to, what) = (now() + 50, format!("{what}: {process:?}"));
+                self.faults.push(Happened { from, to, what, reach: reach(whom, &process) });
             }
         }
     }

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::notify::NotifySocket;
 use super::readiness;
-use super::table::Process;
+use super::table::{Process, names};
 use super::turn::Driver;
 use crate::config::{Account, Bound, Limits, LogTarget, Ready, Template, Variable};
 use crate::lifecycle::{ProcessEvent, Run};
@@ -204,6 +204,12 @@ impl Driver {
     /// Starts a process, or says why it cannot.
     pub(super) fn spawn(&mut self, run: Run, spec: &Arc<InstanceSpec>) -> Result<(), String> {
         let spec = &self.called(spec);
+        if is_of_release(&spec.daemon.kind) {
+            // Of what it was called before there is no further process.
+            for other in names(spec).iter().filter(|name| **name != spec.id) {
+                self.spawner.logs.forget(&other.to_string());
+            }
+        }
         let mut command = self.spawner.command(spec, None)?;
         let destination = self.spawner.destination(spec).map_err(unknown)?;
         let uid = command.identity.as_ref().map_or(self.uid, |identity| identity.uid);

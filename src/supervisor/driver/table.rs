@@ -384,7 +384,7 @@ impl Table {
 
 /// What processes of this instance may have been started as: before its release was current, and
 /// since. What another release has under its plain name is but a spare as well.
-fn names(spec: &InstanceSpec) -> [InstanceId; 2] {
+pub(super) fn names(spec: &InstanceSpec) -> [InstanceId; 2] {
     let plain = InstanceId { release: None, ..spec.id.clone() };
     [InstanceId { release: spec.release.version.clone(), ..plain.clone() }, plain]
 }

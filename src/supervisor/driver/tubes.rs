@@ -17,10 +17,11 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::clock;
+use super::table::names;
 use super::turn::Driver;
 use crate::beanstalk::{JobState, TubeStatistics};
 use crate::lifecycle::Time;
-use crate::names::{ApplicationName, InstanceId, ServerAddress, Tube, Version};
+use crate::names::{ApplicationName, ServerAddress, Tube, Version};
 use crate::queue::{Client, Error, Moved, Options};
 use crate::releases::{Figures, Look};
 use crate::supervisor::core::{Event, StateChange, WatchedTube};
@@ -233,9 +234,9 @@ impl Driver {
 
     /// Nothing of an instance is left: nor of what it was called while its release was not current.
     pub(super) fn forget(&mut self, change: &StateChange) {
-        self.spawner.logs.forget(&change.instance.to_string());
-        let other = InstanceId { release: change.spec.release.version.clone(), ..change.instance.clone() };
-        self.spawner.logs.forget(&other.to_string());
+        for name in names(&change.spec) {
+            self.spawner.logs.forget(&name.to_string());
+        }
         self.table.forget(&change.spec);
     }
 }
