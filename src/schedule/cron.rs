@@ -2,8 +2,9 @@
 
 use std::str::FromStr;
 
+use croner::Weekday;
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime, date};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use thiserror::Error;
@@ -136,13 +137,23 @@ impl FromStr for Cron {
         let pattern = parse(text).map_err(|reason| fault(text, reason))?;
         let hourly = (0..24).all(|hour| pattern.pattern.hour_match(hour).unwrap_or(false));
         let cron = Self { pattern, text: text.to_owned(), hourly };
-        // The Gregorian calendar repeats after 400 years; leap days come at the latest after 8.
-        let start = jiff::civil::date(2000, 1, 1).at(0, 0, 0, 0);
-        match cron.match_from(start, true) {
-            Some(found) if found < start.saturating_add(400.years()) => Ok(cron),
-            _ => Err(CronError::Impossible(cron.text)),
-        }
+        if is_ever_due(&cron.pattern) { Ok(cron) } else { Err(CronError::Impossible(cron.text)) }
     }
+}
+
+/// Whether some day is like that. The parser's own search would look through thousands of years.
+///
+/// In 28 years each date falls on each day of the week, leap days included.
+fn is_ever_due(pattern: &croner::Cron) -> bool {
+    let fits = |date: Date| {
+        let (year, month, day) = (date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs());
+        let weekday =
+            Weekday::from_days_from_sunday(date.weekday().to_sunday_zero_offset().unsigned_abs().into());
+        let pattern = &pattern.pattern;
+        pattern.month_match(month.into()).unwrap_or(false)
+            && pattern.day_match(year, month.into(), day.into(), weekday).unwrap_or(false)
+    };
+    date(2000, 1, 1).series(1.day()).take_while(|date| date.year() < 2028).any(fits)
 }
 
 fn parse(text: &str) -> Result<croner::Cron, String> {

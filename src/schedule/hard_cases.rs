@@ -100,8 +100,11 @@ fn seconds_names_last_days_and_nth_weekdays() {
 
 #[test]
 fn what_is_never_due_is_an_error() {
-    for text in ["0 0 30 2 *", "0 0 31 4,6,9,11 *"] {
+    for text in ["0 0 30 2 *", "0 0 31 4,6,9,11 *", "* * * 30,31 FEB *"] {
         assert_eq!(text.parse::<Cron>(), Err(CronError::Impossible(text.into())));
+    }
+    for text in ["0 0 29 2 *", "0 0 29 2 +MON", "0 0 LW FEB *", "0 0 31W 12 *", "0 0 * 2 SUN#5"] {
+        assert!(text.parse::<Cron>().is_ok(), "{text}");
     }
     for text in ["", "* * *", "61 * * * *", "x", "* * * * * * 2026"] {
         assert!(
