@@ -124,8 +124,9 @@ async fn serve(config: PathBuf, runtime: &Path, given: Option<ServerAddress>) ->
         tracing::info!("the queue is at {address}");
     }
     tracing::info!(
-        "in another terminal: export ABAQIS_RUNTIME_DIR={} for `abaqis-daemons status` and the like",
-        runtime.display()
+        "in another terminal: export ABAQIS_RUNTIME_DIR={} ABAQIS_CONFIG={} for `abaqis-daemons status` and the like",
+        runtime.display(),
+        config.display(),
     );
     let options = Options {
         config,
