@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!     ┌─► TRIAL waits asleep ─► TRIAL waits awake ── not clearly shorter ──► asleep ──┐
-//!     │                                └── clearly shorter ──► awake ── one too long ─┤
+//!     │                                └── clearly shorter ──► awake ─ often too long ┤
 //!     │                                                          │                    │
 //!     └────────────────── after KEPT waits ◄─────────────────────┴────────────────────┘
 //! ```
@@ -26,6 +26,13 @@ const TRIAL: u32 = 32;
 
 /// How many waits are spent as the last trial showed.
 const KEPT: u32 = 4096;
+
+/// So many waits in time outweigh one that takes too long, as one does now and then: Ruby clears up,
+/// the processor is needed elsewhere.
+const OUTWEIGH: u32 = 8;
+
+/// As many waits in time as are kept in mind.
+const IN_MIND: u32 = 64;
 
 /// What one wait counts at most in a trial: a job that takes its time says nothing of waking.
 const COUNTED: Duration = Duration::from_millis(1);
@@ -52,7 +59,10 @@ enum Stage {
         took: Duration,
     },
     Asleep,
-    Awake,
+    /// `in_time`: waits that were, as far as none that took too long has used them up.
+    Awake {
+        in_time: u32,
+    },
 }
 
 impl BusyPoll {
@@ -70,7 +80,7 @@ impl BusyPoll {
     /// A wait begins: until when it is spent awake.
     pub(super) fn begin(&self, now: Instant) -> Option<Instant> {
         match self.stage {
-            Stage::TrialAwake { .. } | Stage::Awake => now.checked_add(LONGEST),
+            Stage::TrialAwake { .. } | Stage::Awake { .. } => now.checked_add(LONGEST),
             Stage::Never | Stage::TrialAsleep { .. } | Stage::Asleep => None,
         }
     }
@@ -89,14 +99,24 @@ impl BusyPoll {
             Stage::TrialAwake { asleep, took } => {
                 *took += counted;
                 let pays = *took * 10 < *asleep * 9;
-                over.then_some(if pays { Stage::Awake } else { Stage::Asleep })
+                over.then_some(if pays { Stage::Awake { in_time: IN_MIND } } else { Stage::Asleep })
             }
-            Stage::Awake if wait > LONGEST => Some(Stage::Asleep),
-            Stage::Asleep | Stage::Awake => over.then_some(Self::TRY),
+            Stage::Awake { in_time } if wait > LONGEST => match in_time.checked_sub(OUTWEIGH) {
+                Some(left) => {
+                    *in_time = left;
+                    over.then_some(Self::TRY)
+                }
+                None => Some(Stage::Asleep),
+            },
+            Stage::Awake { in_time } => {
+                *in_time = (*in_time + 1).min(IN_MIND);
+                over.then_some(Self::TRY)
+            }
+            Stage::Asleep => over.then_some(Self::TRY),
         };
         if let Some(next) = next {
             self.stage = next;
-            self.left = if matches!(next, Stage::Asleep | Stage::Awake) { KEPT } else { TRIAL };
+            self.left = if matches!(next, Stage::Asleep | Stage::Awake { .. }) { KEPT } else { TRIAL };
         }
     }
 }
@@ -142,10 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn one_wait_that_is_too_long_puts_the_worker_to_sleep() {
+    fn waits_that_are_often_too_long_put_the_worker_to_sleep() {
         let mut poll = BusyPoll::on(2);
-        awake_of(&mut poll, 2 * TRIAL + 10, 20, 50);
-        assert_eq!(awake_of(&mut poll, 1, 101, 101), 1);
+        awake_of(&mut poll, 2 * TRIAL, 20, 50);
+        // One now and then does not.
+        for _ in 0..100 {
+            assert_eq!(awake_of(&mut poll, OUTWEIGH, 20, 50), OUTWEIGH);
+            assert_eq!(awake_of(&mut poll, 1, 101, 101), 1);
+        }
+        assert_eq!(awake_of(&mut poll, IN_MIND / OUTWEIGH, 101, 101), IN_MIND / OUTWEIGH);
         assert_eq!(awake_of(&mut poll, KEPT + TRIAL, 20, 50), 0);
         assert_eq!(awake_of(&mut poll, 100, 20, 50), 100);
     }
