@@ -2,6 +2,8 @@
 
 #[path = "../support/beanstalkd.rs"]
 mod beanstalkd;
+#[path = "../support/wait.rs"]
+mod wait;
 mod crowd;
 mod mishap;
 mod new_words;

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::beanstalkd::Beanstalkd;
 
@@ -79,9 +78,5 @@ pub(crate) fn golden(name: &str, found: &str) {
 /// Waits until it has happened.
 #[track_caller]
 pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !happened() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    crate::wait::until(what, || happened().then_some(()));
 }

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use abaqis_daemons::control::messages::{Hello, Request, Response};
 use abaqis_daemons::control::status::{InstanceStatus, State};
@@ -69,12 +69,8 @@ impl Scripted {
 }
 
 /// Waits until `is` holds.
-pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) {
-    let end = Instant::now() + DEADLINE;
-    while !is() {
-        assert!(Instant::now() < end, "in vain: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
+pub(crate) fn until(what: &str, mut happened: impl FnMut() -> bool) {
+    crate::wait::until(what, || happened().then_some(()));
 }
 
 /// An instance, with a long reason when it is `failed`.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -14,17 +14,7 @@ use abaqis_daemons::process::{Child, Command, Exit, Output, SpawnError, spawn};
 /// How long anything may take here before it counts as never.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Asks until there is an answer.
-pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + DEADLINE;
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
+pub(crate) use crate::wait::until;
 
 /// A plain command: nothing asked for but the program.
 pub(crate) fn command(argv: &[&str]) -> Command {

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::after::{self, Level, Waits, waits_for};
+use super::budget::budget;
 use super::process::{Layers, NoProcess, Own, Shared, command, nearest, template};
 use super::programs;
 use crate::config::fault::{Fault, slip};
 use crate::config::read::{ApplicationLayer, Files, Given, Layer, Reader, SchedulerLayer, WorkersLayer};
 use crate::config::yaml::Place;
 use crate::config::{
-    Application, Budget, Config, Daemon, Drain, Kind, LogTarget, Ready, Runtime, Scale, Scheduler,
-    ServerAddress, Signing, Template, Variable, VersionSource, Worker, defaults,
+    Application, Config, Daemon, Drain, Kind, LogTarget, Ready, Runtime, Scale, Scheduler, ServerAddress,
+    Signing, Template, Variable, VersionSource, Worker, defaults,
 };
 use crate::names::{ApplicationName, DaemonName};
 
@@ -38,24 +39,6 @@ pub(in crate::config) fn resolve(reader: &mut Reader<'_>, files: &Files) -> Conf
         watch: files.watch.unwrap_or(true),
         applications,
     }
-}
-
-/// What all workers together may take; it has to be enough for those that run in any case.
-fn budget(
-    reader: &mut Reader<'_>,
-    files: &Files,
-    applications: &BTreeMap<ApplicationName, Arc<Application>>,
-) -> Budget {
-    if let Some((most, place)) = files.max_workers {
-        let daemons = applications.values().flat_map(|application| application.daemons.values());
-        let workers = daemons.filter(|daemon| matches!(daemon.kind, Kind::Worker(_)));
-        let least = workers.map(|daemon| u64::from(daemon.scale.map_or(daemon.count, |scale| scale.min)));
-        let least = least.sum();
-        if least > u64::from(most) {
-            reader.at("max_workers", |reader| reader.error(place, Fault::SmallBudget(least)));
-        }
-    }
-    Budget { workers: files.max_workers.map(|(most, _)| most), memory: files.max_workers_memory }
 }
 
 /// At `defaults` an application may lack what is named; that all of them do is a slip.

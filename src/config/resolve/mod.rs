@@ -3,6 +3,7 @@
 
 mod after;
 mod application;
+mod budget;
 mod intern;
 mod process;
 mod programs;

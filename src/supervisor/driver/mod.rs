@@ -31,6 +31,7 @@ mod start;
 mod status;
 mod systemd;
 mod table;
+mod token;
 mod tubes;
 mod turn;
 mod upgrade;

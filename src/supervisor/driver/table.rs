@@ -17,6 +17,7 @@ use std::sync::Arc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::notify::NotifySocket;
+use super::token::{Source, of_token, token};
 use super::upgrade::{SavedProcess, SavedStage};
 use crate::lifecycle::{Exit, ProcessEvent, Run};
 use crate::names::InstanceId;
@@ -58,24 +59,6 @@ enum Stage {
     Failed,
     /// It has ended; others of its group have not.
     Survived,
-}
-
-/// What a token of the set stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    Status = 0,
-    Notify = 1,
-    Exit = 2,
-    Group = 3,
-}
-
-fn token(run: Run, source: Source) -> u64 {
-    run.0 << 2 | source as u64
-}
-
-fn of_token(token: u64) -> (Run, Source) {
-    let source = [Source::Status, Source::Notify, Source::Exit, Source::Group][(token & 3) as usize];
-    (Run(token >> 2), source)
 }
 
 /// The processes that are there.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::*;
-use super::rules::{ID, Play, facts, message, settings};
+use super::play::{ID, Play, facts, message, settings};
 use crate::ayl::Handler;
 
 fn shared() -> Settings {
