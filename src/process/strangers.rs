@@ -7,6 +7,7 @@
 use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -51,7 +52,11 @@ impl Stranger {
 /// As often is looked again because something had ended meanwhile.
 const LOOKS: usize = 64;
 
-/// Bytes that the list of some thousand children fits in.
+/// As often is looked at a process that is on its way to its next program: it takes some microseconds,
+/// and one that can make it seem longer is not to hold us up for more than a millisecond or two.
+const ON_ITS_WAY: usize = 100;
+
+/// Bytes that the list of some thousand children fits in, and most environments do.
 const ROOM: usize = 32 * 1024;
 
 /// The strangers there are at one moment.
@@ -165,7 +170,48 @@ fn group_and_session(pid: i32) -> Option<(i32, i32)> {
 }
 
 fn cookie(pid: i32) -> Option<String> {
-    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let environ = environ(pid)?;
     let value = environ.split(|&byte| byte == 0).find_map(|entry| entry.strip_prefix(b"AYL_INSTANCE="))?;
     String::from_utf8(value.to_owned()).ok()
+}
+
+/// What it was started with; `None`: it is gone, or far too long on its way to its next program.
+fn environ(pid: i32) -> Option<Vec<u8>> {
+    let read = || at_once(&format!("/proc/{pid}/environ")).ok();
+    for _ in 0..ON_ITS_WAY {
+        let environ = read()?;
+        if !environ.is_empty() {
+            return Some(environ);
+        }
+        // On its way from one program to the next it has no environment, and no code but at 0. If it has, and
+        // the same a moment later, it was really started without.
+        let code = code(pid)?;
+        let environ = read()?;
+        if !environ.is_empty() || (code != "0" && self::code(pid)? == code) {
+            return Some(environ);
+        }
+        std::thread::yield_now();
+    }
+    None
+}
+
+/// A file's bytes by a single read: what two reads see may be of two programs.
+fn at_once(path: &str) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = vec![0; ROOM];
+    loop {
+        let count = file.read_at(&mut bytes, 0)?;
+        if count < bytes.len() {
+            bytes.truncate(count);
+            return Ok(bytes);
+        }
+        bytes.resize(bytes.len() * 2, 0);
+    }
+}
+
+/// Where its program begins in memory, which is elsewhere for each that it runs: `startcode` of
+/// `proc_pid_stat(5)`, the 26th field.
+fn code(pid: i32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(stat.rsplit_once(") ")?.1.split(' ').nth(23)?.to_owned())
 }

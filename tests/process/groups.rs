@@ -131,6 +131,24 @@ fn who_left_the_session_by_a_double_fork_is_found_by_the_cookie() {
 }
 
 #[test]
+fn who_left_the_session_is_found_between_two_programs_as_well() {
+    // It goes from program to program: there is a moment in each in which it has no environment.
+    let script = "export s='exec sh -c \"$s\"'; setsid sh -c \"$s\" & echo up";
+    let (child, output) = instance("t/between/1", script);
+    let group = Group::new(&child, "t/between/1", None);
+    until("the leader ends", || child.exit().unwrap());
+    until("it has left the session", || {
+        let ours = |one: &abaqis_daemons::process::Stranger| one.instance() == Some("t/between/1");
+        strangers().iter().any(|one| one.session != child.pid() && ours(one)).then_some(())
+    });
+    for look in 0..2000 {
+        assert!(!is_empty(&group), "it was missed by look {look}");
+    }
+    kill_all(&child, &group);
+    is_gone(&child, output);
+}
+
+#[test]
 fn a_crowd_that_scatters_is_gone_in_the_end() {
     let (child, output) = instance(
         "t/crowd/1",
