@@ -101,6 +101,14 @@ class PreloaderTest < Minitest::Test
     assert_equal ["boot_failed", "RuntimeError", "no database"], answer.values_at("type", "class", "message")
   end
 
+  def test_a_hook_before_the_fork_that_raises_refuses_it_and_the_next_worker_is_served
+    closed = write("closed", "")
+    write("app.rb", "Ayl.before_fork { raise 'no statistics' if File.exist?('#{closed}') }\n")
+    assert_equal "RuntimeError: no statistics", worker.forked["message"]
+    File.unlink(closed)
+    assert_equal "ok", booted.executor.run("1")["type"]
+  end
+
   def test_it_has_its_workers_environment_a_title_and_a_session_of_its_own
     one = worker(env: { "AYL_INSTANCE" => "abaqis/worker/1", "NOT" => nil })
     pid = one.forked["pid"]

@@ -145,6 +145,39 @@ class SpoolTest < Minitest::Test
     6.times { |process| assert_equal (0...30).to_a, lines.grep(/\A#{process}\./).map { |line| line[/\d+\z/].to_i } }
   end
 
+  # Whether the block is true in a process that can write no file.
+  def with_a_full_disk
+    pid = Process.fork do
+      trap("XFSZ", "IGNORE")
+      Process.setrlimit(:FSIZE, 0)
+      exit!(yield ? 0 : 1)
+    end
+    Process.wait2(pid)[1].success?
+  end
+
+  def test_what_cannot_be_noted_down_is_not_put_so_that_it_is_not_put_again
+    append("one")
+    queue = Queue.new
+    assert(with_a_full_disk do
+      2.times { assert_raises(SystemCallError) { @spool.replay(queue) } }
+      queue.jobs.empty?
+    end)
+    replay(queue)
+    assert_equal ["one"], queue.bodies
+  end
+
+  def test_a_spool_that_cannot_be_emptied_keeps_no_new_call_from_the_queue
+    @server = Beanstalkd.new
+    append("one")
+    Ayl.configure do |ayl|
+      ayl.beanstalk = @server.address
+      ayl.unreachable = :spool
+      ayl.spool = @path
+    end
+    assert(with_a_full_disk { 3.ayl_send(:+, 3).is_a?(Integer) })
+    assert_equal ["3.+(3)"], @server.codes("default")
+  end
+
   def test_a_spool_that_cannot_be_written_is_an_error
     @spool = Ayl::Spool.new("/no/such/folder/spool")
     assert_match(/\Athe job is in no queue, and cannot be spooled: No such file/, assert_raises(Ayl::SpoolError) { append("one") }.message)

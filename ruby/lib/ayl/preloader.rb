@@ -77,6 +77,9 @@ module Ayl
         request["type"] == "fork" ? fork_for(client, request) : client.watched
       rescue Executor::Channel::Violation, SystemCallError => e
         client.refuse(e.message)
+      rescue StandardError => e
+        # A hook of the application's: what it keeps from being forked today it may not tomorrow.
+        client.refuse("#{e.class}: #{Executor::Outcome.message(e)}")
       end
 
       def accept

@@ -29,7 +29,6 @@ module Ayl
         @spools ||= {}
         @spools[path] ||= new(path)
       end
-
     end
 
     def initialize(path)
@@ -60,7 +59,8 @@ module Ayl
       !File.size?(@path)
     end
 
-    # Puts by `engine` what is there, unless another process is at it. Returns how many. Raises Unreachable.
+    # Puts by `engine` what is there, unless another process is at it. Returns how many. Raises Unreachable, or
+    # SystemCallError where the spool cannot be read or its mark not be written.
     def replay(engine)
       return 0 if empty?
 
@@ -68,6 +68,8 @@ module Ayl
       locked(File::LOCK_NB) do |file|
         deadline = now + BUDGET
         offset = [File.exist?(@done) ? File.read(@done).to_i : 0, file.size].min
+        # First of all: where nothing can be noted down (a full disk) each replay would put the same job again.
+        mark(offset)
         file.seek(offset)
         while (line = file.gets)
           count += 1 if put(line, engine)

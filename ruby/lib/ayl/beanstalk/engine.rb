@@ -51,9 +51,12 @@ module Ayl
         @client.put(job[:tube], job[:body], priority: job[:priority], delay: job[:delay], ttr: job[:ttr])
       end
 
-      # Puts what was spooled before; a stat if there is nothing.
+      # Puts what was spooled before. Where nothing was, that costs a stat. What cannot be put because of the disk
+      # has to wait, and keeps no new job from the queue.
       def replay
         Spool.configured&.replay(self)
+      rescue SystemCallError => e
+        logger.error "the spool has to wait: #{e.message}"
       end
 
       private
