@@ -30,7 +30,7 @@ pub enum Command<'a> {
     Use(&'a Tube),
     /// Waits for a job, for ever.
     Reserve,
-    /// Waits for a job, at most so many seconds; up to 2,147,483,647.
+    /// Waits for a job, at most this many seconds; up to 2,147,483,647.
     ReserveWithTimeout(u32),
     /// Takes this job, be it ready, delayed or buried.
     ReserveJob(JobId),
@@ -66,7 +66,7 @@ pub enum Command<'a> {
     PeekDelayed,
     /// Looks at the buried job of the tube in use that a kick would take first.
     PeekBuried,
-    /// Makes at most so many jobs of the tube in use ready: buried ones, or delayed ones
+    /// Makes at most this many jobs of the tube in use ready: buried ones, or delayed ones
     /// where none is buried.
     Kick(u32),
     /// Makes this buried or delayed job ready.

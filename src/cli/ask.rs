@@ -16,6 +16,7 @@ use super::say;
 use crate::config::parse_duration;
 use crate::control::client::{Answer, Client, ClientError};
 use crate::control::messages::{Request, Response};
+use crate::process::block_on;
 
 /// Which supervisor.
 #[derive(Debug, Clone, Args)]
@@ -27,7 +28,7 @@ pub(crate) struct Supervisor {
 /// How long to wait.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Patience {
-    /// Wait no longer than this, such as 90s or 5m, and exit with 75; what was begun goes on
+    /// Wait no longer than this, such as 90s or 5m, and exit with 75; what has begun goes on
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
 }
@@ -76,7 +77,7 @@ impl Supervisor {
                 }
             }
             Ok(None)
-        })
+        })?
     }
 
     /// Asks for something that takes time; shows on a terminal how far it is. Ctrl-C ends
@@ -113,7 +114,7 @@ impl Supervisor {
                     }
                 }
             }
-        })
+        })?
     }
 
     pub(super) async fn connect(&self) -> Result<Client, ClientError> {
@@ -127,10 +128,6 @@ impl Supervisor {
 
 fn goes_on(work: Work) -> String {
     format!("{} goes on, `abaqis-daemons status` shows it", work.what)
-}
-
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 /// The line on a terminal that says how far it is; nothing elsewhere.

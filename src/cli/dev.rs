@@ -18,6 +18,7 @@ use super::exit::{Error, Exit};
 use super::run::{absolute, failed};
 use crate::logs::{Events, Logs};
 use crate::names::ServerAddress;
+use crate::process::block_on;
 use crate::process::host::System;
 use crate::process::users::own_uid;
 use crate::supervisor::driver::{self, Hangup, Options};
@@ -49,8 +50,7 @@ impl Dev {
         let config = absolute(&self.config()?)?;
         let folder = Folder::make(absolute(&self.runtime())?)?;
         let events = Events::begin("abaqis-daemons")?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let result = runtime.block_on(serve(config, &folder.path, self.beanstalk));
+        let result = block_on(serve(config, &folder.path, self.beanstalk))?;
         drop(events);
         result
     }

@@ -21,10 +21,10 @@ pub(crate) struct Events {
     /// Whose: all (with the supervisor's own), APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
     #[arg(default_value = "all", hide_default_value = true, add = ArgValueCompleter::new(selectors))]
     selector: Selector,
-    /// Go on as they happen, until Ctrl-C
+    /// Keep following as they happen, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
-    /// Begin with so many past ones
+    /// Begin with this many past ones
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 50)]
     lines: u32,
     /// Write a JSON object for each, one a line

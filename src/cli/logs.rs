@@ -26,10 +26,10 @@ pub(crate) struct Logs {
     /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
     #[arg(add = ArgValueCompleter::new(selectors))]
     selector: Selector,
-    /// Go on as lines are written, until Ctrl-C
+    /// Keep following as lines are written, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
-    /// Begin with so many past lines
+    /// Begin with this many past lines
     #[arg(long, short = 'n', value_name = "NUMBER", default_value_t = 100)]
     lines: u32,
     #[command(flatten)]

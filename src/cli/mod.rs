@@ -36,11 +36,8 @@ mod status;
 pub mod table;
 mod tube;
 mod upgrade;
-mod worker;
-
-pub use scheduler::ayl_scheduler;
-pub use worker::ayl_worker;
 mod words;
+mod worker;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -52,6 +49,8 @@ use crate::logs::under_journal;
 use exit::{Error, Exit};
 
 pub use beanstalk::ayl_beanstalk;
+pub use scheduler::ayl_scheduler;
+pub use worker::ayl_worker;
 
 /// Keeps the daemons of web applications running, and looks after their job queue
 #[derive(Debug, Parser)]
@@ -72,17 +71,17 @@ enum Command {
     /// What runs, what does not, and why
     #[command(after_long_help = words::STATUS)]
     Status(status::Status),
-    /// Have instances running
+    /// Start instances
     #[command(mut_arg("at_once", |arg| arg.hide(true)))]
     Start(operate::Operate),
-    /// Have instances stopped, until they are started again or the host boots
-    #[command(mut_arg("at_once", |arg| arg.help("All together, whatever is `after` them")))]
+    /// Stop instances, until they are started again or the host boots
+    #[command(mut_arg("at_once", |arg| arg.help("All at the same time, whatever is `after` them")))]
     Stop(operate::Operate),
-    /// Have new processes in the place of the old ones
+    /// Replace the processes of instances with new ones
     Restart(operate::Operate),
     /// Send a signal to instances
     Signal(signal::SendSignal),
-    /// Whether the configuration can be used, with everything that is wrong
+    /// Check the configuration, and list everything that is wrong with it
     Check(check::Check),
     /// The configuration, resolved, with its defaults filled in
     Show(show::Show),
@@ -92,16 +91,16 @@ enum Command {
     Reload(reload::Reload),
     /// The releases of applications, and the jobs on their tubes
     Releases(releases::Releases),
-    /// Have what is deployed be the current release: also takes a rollback back
+    /// Make what is deployed the current release; undoes a rollback
     #[command(after_long_help = words::DEPLOY)]
     Deploy(deploy::Deploy),
     /// Go back to the release before the current one, until another is deployed
     #[command(after_long_help = words::ROLLBACK)]
     Rollback(deploy::Deploy),
-    /// Become the program that is installed now: same process, every daemon runs on
+    /// Switch to the program that is installed now: same process, every daemon runs on
     #[command(after_long_help = words::UPGRADE)]
     Upgrade(upgrade::Upgrade),
-    /// What instances wrote
+    /// What instances have written
     Logs(logs::Logs),
     /// Every change of state, one line each
     Events(events::Events),

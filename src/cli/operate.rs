@@ -15,10 +15,10 @@ pub(crate) struct Operate {
     /// Which instances: all, APPLICATION, APPLICATION/DAEMON or APPLICATION/DAEMON/NUMBER
     #[arg(add = ArgValueCompleter::new(selectors))]
     selector: Selector,
-    /// Return as soon as it is begun
+    /// Return as soon as it has begun
     #[arg(long)]
     no_wait: bool,
-    /// All together; without it one by one, each new one ready before the next old one goes
+    /// All at the same time; otherwise one by one, each new one ready before the next old one goes
     #[arg(long)]
     at_once: bool,
     #[command(flatten)]

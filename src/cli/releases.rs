@@ -13,6 +13,7 @@ use super::table::{Cell, Column, Fit, Row, Table};
 use crate::control::messages::{Request, Response};
 use crate::control::status::{Jobs, Part, ReleaseStatus};
 use crate::names::ApplicationName;
+use crate::process::block_on;
 use crate::queue::{Client, Options};
 
 /// A queue that does not answer is no reason to wait for long.
@@ -34,8 +35,7 @@ impl Releases {
     /// Runs the command.
     pub(crate) fn run(&self) -> Result<Exit, Error> {
         let mut releases = of(&self.supervisor, self.application.as_ref())?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(count(&mut releases));
+        block_on(count(&mut releases))?;
         let mut screen = Screen::stdout();
         if self.json {
             json::array(&mut screen, &releases)?;

@@ -10,6 +10,7 @@ use super::exit::{Error, Exit};
 use super::place::{ConfigFile, RuntimeDir};
 use super::screen::Screen;
 use crate::logs::{Events, Logs};
+use crate::process::block_on;
 use crate::process::host::System;
 use crate::supervisor::driver::{self, Handle, Hangup, Image, Invalid, Options, StartError, check_state};
 
@@ -52,11 +53,7 @@ impl Run {
         // After an upgrade more may be open than what is usual, before anything else is.
         let _ = crate::process::raise_descriptor_limit();
         let _events = Events::begin("abaqis-daemons")?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        match runtime.block_on(driver::run(options)) {
-            Ok(()) => Ok(Exit::Success),
-            Err(error) => Err(failed(&error)),
-        }
+        block_on(driver::run(options))?.map(|()| Exit::Success).map_err(|error| failed(&error))
     }
 }
 

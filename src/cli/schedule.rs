@@ -28,6 +28,7 @@ use super::tube::unknown;
 use crate::config::{Application, Config, Host, Kind, Privilege, Scheduler};
 use crate::names::{ApplicationName, EntryName, ServerAddress, Tube};
 use crate::plan::{Found, tube};
+use crate::process::block_on;
 use crate::process::host::System;
 use crate::queue::{Client, Options, read_keys};
 use crate::schedule::timetable::Timetable;
@@ -79,12 +80,11 @@ impl Schedule {
         };
         let kept = self.kept(&config, host.privilege() == Privilege::Root)?;
         let server = self.server(&config)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let options = Options { connect_timeout: Duration::from_secs(2), ..Options::default() };
         let mut client = Client::new(server, options);
         match (&self.entry, kept.first()) {
-            (Some(name), Some(keeps)) if self.run_now => runtime.block_on(self.put(&mut client, keeps, name)),
-            _ => runtime.block_on(self.show(&mut client, &kept)),
+            (Some(name), Some(keeps)) if self.run_now => block_on(self.put(&mut client, keeps, name))?,
+            _ => block_on(self.show(&mut client, &kept))?,
         }
     }
 

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::ask::{Supervisor, block_on};
+use super::ask::Supervisor;
 use super::exit::{Error, Exit};
 use super::screen::Screen;
 use crate::config::parse_duration;
 use crate::control::client::ClientError;
 use crate::control::messages::{FailureKind, Hello, Request, Response};
+use crate::process::block_on;
 
 /// Between two tries to reach it.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -41,8 +42,8 @@ impl Upgrade {
             }
             let new = tokio::time::timeout(self.timeout, self.greeted(&old)).await;
             let late = || Error::new(Exit::TimedOut, "the new program is not heard of; see its journal");
-            Ok((old, new.map_err(|_| late())??))
-        })?;
+            Ok::<_, Error>((old, new.map_err(|_| late())??))
+        })??;
         let mut screen = Screen::stdout();
         writeln!(
             screen,

@@ -1,5 +1,7 @@
 //! The program `ayl_worker`: its command line, with the flags of the old worker first.
 
+mod pid_file;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +16,7 @@ use crate::logs::{Events, under_journal};
 use crate::names::{ServerAddress, Tube};
 use crate::queue::read_keys;
 use crate::worker::{Launch, Options, Recycle, Runtime, Settings};
+use pid_file::PidFile;
 
 /// Takes jobs from one tube and has the application's code run them
 ///
@@ -46,13 +49,13 @@ struct Arguments {
     /// What runs the jobs
     #[arg(long, value_enum, default_value_t)]
     runtime: Runtime,
-    /// Renew the executor after so many jobs
+    /// Replace the executor after this many jobs
     #[arg(long, value_name = "JOBS", value_parser = clap::value_parser!(u64).range(1..))]
     max_jobs: Option<u64>,
-    /// Renew the executor when its resident memory is larger, shared pages counted too
+    /// Replace the executor when its resident memory is larger, shared pages counted too
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
-    /// Renew the executor when it is older, give or take a tenth
+    /// Replace the executor when it is older, give or take a tenth
     #[arg(long, value_name = "TIME", value_parser = duration)]
     max_age: Option<Duration>,
     /// Kill a job that runs longer; its handler applies
@@ -61,13 +64,13 @@ struct Arguments {
     /// How long a job may go on after SIGTERM before it is given back to the queue
     #[arg(long, value_name = "TIME", value_parser = duration, env = "AYL_STOP_TIMEOUT", default_value = "28s")]
     stop_timeout: Duration,
-    /// What to do with messages that are not signed rightly
+    /// What to do with messages whose signature is missing or wrong
     #[arg(long, value_parser = ["off", "warn", "require"], default_value = "off")]
     signing: String,
     /// The application's keys
     #[arg(long, value_name = "FILE", env = "AYL_SIGNING_KEYS")]
     signing_keys: Option<PathBuf>,
-    /// Where a preloader listens that has booted the application
+    /// The socket of a preloader that has booted the application
     #[arg(long, value_name = "SOCKET", env = "AYL_PRELOADER")]
     preloader: Option<PathBuf>,
     /// Where beanstalkd listens; several separated by commas
@@ -151,16 +154,13 @@ fn run(arguments: Arguments) -> Result<u8, Failed> {
     let events =
         Events::begin(options.launch.instance.as_deref().filter(|_| under_journal()).unwrap_or(name))
             .map_err(|error| (Exit::Io, format!("ayl_worker: {error}")))?;
-    if let Some(path) = &pid_path {
-        std::fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
-            (Exit::CannotCreate, format!("ayl_worker: cannot write {}: {error}", path.display()))
-        })?;
-    }
+    let pid_file = pid_path.as_deref().map(|path| {
+        let cannot = |error| format!("ayl_worker: cannot write {}: {error}", path.display());
+        PidFile::write(path).map_err(|error| (Exit::CannotCreate, cannot(error)))
+    });
+    let pid_file = pid_file.transpose()?;
     let status = crate::worker::main(options).map_err(|error| (Exit::Io, format!("ayl_worker: {error}")));
-    if let Some(path) = &pid_path {
-        // Somebody else may have removed it; there is nothing to do about it either way.
-        let _ = std::fs::remove_file(path);
-    }
+    drop(pid_file);
     drop(events);
     status
 }
@@ -175,6 +175,10 @@ fn options(arguments: Arguments) -> Result<Options, Failed> {
             Exit::NoInput,
             format!("ayl_worker: the application's folder {} is not there", path.display()),
         ));
+    }
+    if path.to_str().is_none() {
+        let text = format!("ayl_worker: {}: the path of an application has to be UTF-8", path.display());
+        return Err(usage(text));
     }
     let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let tube = match (arguments.tube, environment("AYL_TUBE")) {
@@ -238,7 +242,7 @@ fn options(arguments: Arguments) -> Result<Options, Failed> {
     })
 }
 
-/// A tenth more or less, so that the workers of a pool do not all renew at once.
+/// A tenth more or less, so that the workers of a pool do not all do it at once.
 fn jittered(age: Duration) -> Duration {
     let tenth = age / 10;
     age.saturating_sub(tenth) + tenth * (std::process::id() % 200) / 100

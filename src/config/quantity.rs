@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations() {
+    fn a_duration_is_numbers_with_units_from_the_longest() {
         for (text, millis) in [
             ("200ms", 200),
             ("30s", 30_000),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes() {
+    fn a_size_is_a_number_with_a_unit() {
         for (text, bytes) in
             [("512MiB", 512 << 20), ("2GB", 2_000_000_000), ("1kB", 1000), ("7B", 7), ("0B", 0)]
         {

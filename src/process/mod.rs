@@ -31,6 +31,7 @@ mod poller;
 mod prepare;
 mod quick;
 pub mod ready_set;
+mod runtime;
 mod signal;
 mod slim;
 mod slots;
@@ -51,6 +52,7 @@ pub use own::{
     become_subreaper, hold_signals, keep_over_exec, raise_descriptor_limit, reexec, release_signals,
 };
 pub use poller::Poller;
+pub use runtime::block_on;
 pub use signal::{Signal, UnknownSignal};
 pub use slim::{slim, stay_slim};
 pub use sockets::{connect_now, output_pipe};

@@ -43,11 +43,11 @@ impl Backoff {
 /// How long connecting and asking for one's job may take, after a wait.
 const REGAINING: Duration = Duration::from_millis(250);
 
-/// For how long nothing is reserved after an outage of `away`, so that those who hold a job of the server
-/// ask for that first: as long as the slowest of them may take to come back.
+/// For how long nothing is reserved after an outage of `away`, so that those who held a job of the server
+/// can ask for it first: as long as the slowest of them may take to come back.
 ///
-/// Waits double: the next one of another client is as long as all before it, or, with jitter,
-/// twice that, and at most `max`.
+/// Waits double, so the one that a client has just begun is as long as the whole outage before it; with
+/// jitter up to twice that, and at most `max`.
 pub(super) fn others_return(away: Duration, max: Duration) -> Duration {
     away.saturating_mul(2).min(max) + REGAINING
 }

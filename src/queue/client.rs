@@ -31,7 +31,7 @@ pub struct Client {
     proven: bool,
     /// Since when the server is away.
     away: Option<Instant>,
-    /// Until when others may come back for the jobs that they hold.
+    /// Until when others may come back for their jobs, see [`Client::yields`].
     yields: Option<Instant>,
     /// Jobs that arrived for reserves whose futures were dropped.
     kept: VecDeque<Job>,
@@ -114,13 +114,13 @@ impl Client {
         self.not_before.filter(|at| self.connection.is_none() && *at > Instant::now())
     }
 
-    /// Until when whoever does not want to take others' jobs from them reserves nothing: the server was
-    /// away, and those who held its jobs come back for them one by one.
+    /// Until when nothing should be reserved here: the server was away, and those who held its jobs come
+    /// back for them one by one. Whoever reserves before that takes a job that may still run elsewhere.
     pub fn yields(&self) -> Option<Instant> {
         self.yields.filter(|at| *at > Instant::now())
     }
 
-    /// Gives up what is under way after waiting in vain, as if it had failed.
+    /// Counts an attempt to connect that was given up as one that failed.
     pub(super) fn postpone(&mut self) {
         if self.connection.is_none() {
             self.drop_connection();

@@ -12,7 +12,6 @@ use tokio::time::{sleep_until, timeout};
 use super::calls::Reservation;
 use super::client::Client;
 use super::error::Error;
-use super::held::Held;
 use super::options::Options;
 use crate::beanstalk::Job;
 use crate::names::ServerAddress;
@@ -20,8 +19,8 @@ use crate::names::ServerAddress;
 /// How long one server may keep the others' jobs waiting.
 const SLOW: Duration = Duration::from_millis(250);
 
-/// Reserves from several servers, one job at a time: a [`Held`] borrows the consumer, so
-/// nothing is reserved while it is there.
+/// Reserves from several servers, one job at a time: whoever takes a job is to be done with
+/// it before asking for the next.
 ///
 /// With one server this is a plain reserve. With several each is asked in turn without
 /// waiting, and only when none has a job do all wait together; then the reserves that
@@ -35,34 +34,72 @@ pub struct Consumer {
     turn: usize,
 }
 
+/// What a consumer has waited for. Servers are counted as they were given.
+#[derive(Debug)]
+pub enum Arrival {
+    /// A job, reserved on the connection to that server.
+    Job {
+        /// Which.
+        server: usize,
+        /// The job.
+        job: Job,
+    },
+    /// A server has gone away while others are there. It is said once, and tried again meanwhile.
+    Away {
+        /// Which.
+        server: usize,
+        /// Why it cannot be reached.
+        error: Error,
+    },
+    /// A server that was said to be away is connected again.
+    Back {
+        /// Which.
+        server: usize,
+    },
+}
+
 struct Slot {
     client: Client,
     /// Why it has no connection.
     trouble: Option<Error>,
+    /// Whether that was said.
+    told: bool,
     /// Whether nothing is to be reserved from it.
     aside: bool,
 }
 
 impl Slot {
+    fn new(client: Client) -> Self {
+        Self { client, trouble: None, told: false, aside: false }
+    }
+
+    fn is_away(&self) -> bool {
+        self.trouble.is_some() && !self.client.is_connected()
+    }
+
     async fn connect(&mut self) -> Result<(), Error> {
         self.trouble = self.client.ready().await.err();
         self.trouble.clone().map_or(Ok(()), Err)
     }
 
-    /// Waits for a job, once others have had the time to come back for theirs.
-    async fn reserve(&mut self) -> Result<Reservation, Error> {
+    /// Waits for a job, once others have had the time to come back for theirs; `None`: first it
+    /// is to be said that the server is back.
+    async fn reserve(&mut self) -> Result<Option<Reservation>, Error> {
         if !self.client.is_waiting() {
-            self.client.ready().await?;
+            self.connect().await?;
+            if self.told {
+                return Ok(None);
+            }
         }
         if let Some(at) = self.client.yields() {
             sleep_until(at).await;
         }
-        self.client.reserve().await
+        self.client.reserve().await.map(Some)
     }
 
     /// A job that is there already.
     async fn reserve_now(&mut self) -> Result<Reservation, Error> {
-        self.client.ready().await?;
+        self.connect().await?;
         match self.client.yields() {
             Some(_) => Ok(Reservation::TimedOut),
             None => self.client.reserve_with_timeout(0).await,
@@ -80,14 +117,7 @@ impl Slot {
 impl Consumer {
     /// A consumer of the tubes that `options` watch, which connects when it first reserves.
     pub fn new(servers: &[ServerAddress], options: &Options) -> Self {
-        let slots =
-            options.clients(servers).map(|client| Slot { client, trouble: None, aside: false }).collect();
-        Self { slots, turn: 0 }
-    }
-
-    /// What is wrong with the servers that are not connected, as far as they were tried.
-    pub fn troubles(&self) -> impl Iterator<Item = &Error> {
-        self.slots.iter().filter(|slot| !slot.client.is_connected()).filter_map(|slot| slot.trouble.as_ref())
+        Self { slots: options.clients(servers).map(Slot::new).collect(), turn: 0 }
     }
 
     /// Connects to whichever server answers first; the others are tried when it reserves.
@@ -107,8 +137,8 @@ impl Consumer {
         Err(failed)
     }
 
-    /// Leaves a server, counted as they were given, to somebody else, or is told that it may be reserved
-    /// from again.
+    /// Stops reserving from a server (counted as they were given), because somebody else settles a job there
+    /// first; with false, begins again.
     pub fn set_aside(&mut self, index: usize, aside: bool) {
         if let Some(slot) = self.slots.get_mut(index) {
             slot.aside = aside;
@@ -120,36 +150,24 @@ impl Consumer {
 
     /// Waits for a job for as long as it takes, as long as one server can be reached; the
     /// others are tried again meanwhile. When the future is dropped nothing is lost: a job
-    /// that arrives is returned by the next reserve.
+    /// that arrives is returned by the next call.
     ///
     /// # Errors
     /// The last server's trouble when none can be reached. Whoever calls again waits as
     /// the backoff says.
-    pub async fn reserve(&mut self) -> Result<Held<'_>, Error> {
-        let (index, job) = self.take().await?;
-        let Some(slot) = self.slots.get_mut(index) else { return Err(Error::NoServer) };
-        Ok(Held::new(&mut slot.client, job))
-    }
-
-    /// [`Consumer::reserve`] for whoever looks after the reservation by itself: which
-    /// server the job came from, for [`Consumer::client`], and the job.
-    pub async fn take(&mut self) -> Result<(usize, Job), Error> {
-        let (index, job) = self.find().await?;
-        for (other, slot) in self.slots.iter_mut().enumerate() {
-            if other != index {
-                slot.give_up();
-            }
+    pub async fn next(&mut self) -> Result<Arrival, Error> {
+        let arrival = self.find().await?;
+        if let Arrival::Job { server, .. } = arrival {
+            let others = self.slots.iter_mut().enumerate().filter(|(other, _)| *other != server);
+            others.for_each(|(_, slot)| slot.give_up());
         }
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.trouble = None;
-        }
-        Ok((index, job))
+        Ok(arrival)
     }
 
     /// The client of one of the servers, counted as they were given.
     ///
     /// # Errors
-    /// [`Error::NoServer`] if there are not so many.
+    /// [`Error::NoServer`] if there is none of that number.
     pub fn client(&mut self, index: usize) -> Result<&mut Client, Error> {
         self.slots.get_mut(index).map(|slot| &mut slot.client).ok_or(Error::NoServer)
     }
@@ -166,29 +184,48 @@ impl Consumer {
         }
     }
 
-    async fn find(&mut self) -> Result<(usize, Job), Error> {
+    async fn find(&mut self) -> Result<Arrival, Error> {
         if self.slots.len() > 1
-            && let Some(found) = self.ask_in_turn().await
+            && let Some((server, job)) = self.ask_in_turn().await
         {
-            return Ok(found);
+            return Ok(Arrival::Job { server, job });
         }
         loop {
-            let (index, outcome) = self.wait_for_any().await?;
+            if let Some(change) = self.change() {
+                return Ok(change);
+            }
+            let (server, outcome) = self.wait_for_any().await?;
             let error = match outcome {
-                Ok(Reservation::Job(job)) => return Ok((index, job)),
-                // A dropped reserve with a timeout, or one that a dying server let go.
-                Ok(Reservation::TimedOut | Reservation::DeadlineSoon) => continue,
+                Ok(Some(Reservation::Job(job))) => return Ok(Arrival::Job { server, job }),
+                // It is back; a dropped reserve with a timeout; one that a dying server let go.
+                Ok(None | Some(Reservation::TimedOut | Reservation::DeadlineSoon)) => continue,
                 Err(error) => error,
             };
-            self.slots[index].trouble = Some(error.clone());
-            if self
-                .slots
-                .iter()
-                .all(|slot| slot.aside || (slot.trouble.is_some() && !slot.client.is_connected()))
-            {
+            self.slots[server].trouble = Some(error.clone());
+            if self.is_cut_off() {
                 return Err(error);
             }
         }
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.slots.iter().all(|slot| slot.aside || slot.is_away())
+    }
+
+    /// What has not been said yet of the servers. That all are away is an error, and not said here.
+    fn change(&mut self) -> Option<Arrival> {
+        if self.is_cut_off() {
+            return None;
+        }
+        self.slots.iter_mut().enumerate().filter(|(_, slot)| !slot.aside).find_map(|(server, slot)| {
+            let away = slot.trouble.clone().filter(|_| slot.is_away());
+            let told = std::mem::replace(&mut slot.told, away.is_some());
+            match (away, told) {
+                (Some(error), false) => Some(Arrival::Away { server, error }),
+                (None, true) => Some(Arrival::Back { server }),
+                _ => None,
+            }
+        })
     }
 
     /// Asks each server without waiting, beginning with another one each time. One that
@@ -214,7 +251,7 @@ impl Consumer {
     }
 
     /// A reserve of every server at once, until one of them has something to say.
-    async fn wait_for_any(&mut self) -> Result<(usize, Result<Reservation, Error>), Error> {
+    async fn wait_for_any(&mut self) -> Result<(usize, Result<Option<Reservation>, Error>), Error> {
         let mut reserves: Vec<(usize, Pin<Box<dyn Future<Output = _> + Send + '_>>)> =
             Vec::with_capacity(self.slots.len());
         for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| !slot.aside) {

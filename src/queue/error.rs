@@ -130,9 +130,9 @@ impl Error {
 #[derive(Debug, Clone, Error)]
 #[error("{error} ({answered} answered, {uncertain} without an answer)")]
 pub struct Broken {
-    /// The first so many commands were answered, and their replies handed on.
+    /// How many commands, from the first on, were answered; their replies were handed on.
     pub answered: u64,
-    /// So many after them were sent whole: they may have been carried out or not. Those
+    /// How many after them were sent whole: they may have been carried out or not. Those
     /// that follow were not.
     pub uncertain: u64,
     /// Why.

@@ -20,7 +20,7 @@ use super::pipeline::NewJob;
 use crate::beanstalk::{Command, Delay, Job, JobBrief, JobId, JobState, Priority, Reply, Ttr, Verb};
 use crate::names::Tube;
 
-/// So many jobs are on their way together.
+/// How many jobs are on their way together.
 const BATCH: usize = 500;
 
 /// How a job was put.
@@ -37,9 +37,9 @@ pub struct Terms {
 /// What became of jobs that were to be moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// So many are on the other tube alone.
+    /// How many are on the other tube alone.
     pub jobs: u64,
-    /// So many are on both: somebody got hold of the original meanwhile.
+    /// How many are on both: somebody got hold of the original meanwhile.
     pub doubled: u64,
 }
 

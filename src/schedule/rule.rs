@@ -14,7 +14,7 @@ use crate::config::write_duration;
 pub enum Rule {
     /// By the calendar, on the wall clocks of a zone.
     Cron(Box<Cron>, TimeZone),
-    /// Every so many whole seconds, at the multiples of the period since
+    /// Every period of whole seconds, at its multiples since
     /// 1970-01-01T00:00:00Z: the same instants on every host and after every
     /// restart. Never zero.
     Every(Duration),

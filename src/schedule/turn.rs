@@ -40,9 +40,9 @@ pub enum Ask {
     Touch,
     /// Put the entry's job for this slot.
     Job(Timestamp),
-    /// Put this token, to be ready in so many seconds.
+    /// Put this token, to be ready after this many seconds.
     Token(Box<Token>, u32),
-    /// Give the token back, to be ready in so many seconds.
+    /// Give the token back, to be ready after this many seconds.
     Release(u32),
     /// Delete the token.
     Delete,
@@ -55,13 +55,13 @@ pub enum Ask {
 pub enum Heard {
     /// It is done.
     Done,
-    /// So many.
+    /// How many there are.
     Count(u64),
     /// A token that nobody has reserved; `None` inside: a job that is no token.
     Found(JobId, Option<Box<Token>>),
     /// There is none, or it is not ours: `NOT_FOUND`.
     Missing,
-    /// It is.
+    /// It is still to be done.
     Yes,
     /// It was put.
     Put(JobId, Tube),

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use jiff::Timestamp;
-use signal_hook_tokio::Signals;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -21,7 +19,7 @@ use crate::queue::{self, Client, Error, Reservation};
 use crate::schedule::timetable::{Entry, Timetable};
 use crate::schedule::{Token, next_look, token_tube};
 use crate::watch::{Interest, Watcher};
-use crate::worker::notify;
+use crate::worker::program;
 
 /// How often all tokens are looked at.
 const PERIOD: Duration = Duration::from_mins(1);
@@ -32,24 +30,11 @@ const PERIOD: Duration = Duration::from_mins(1);
 /// The timetable is not there or not valid; signals or files cannot be watched.
 pub fn main(options: Options) -> Result<(), StartError> {
     let timetable = read(&options.file)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut signals = Signals::new([libc::SIGTERM, libc::SIGINT])?;
-        let (tell, ends) = mpsc::channel(4);
-        tokio::spawn(async move { while signals.next().await.is_some() && tell.send(()).await.is_ok() {} });
-        if let Some(period) = notify::watchdog() {
-            tokio::spawn(async move {
-                let mut pings = tokio::time::interval(period);
-                loop {
-                    pings.tick().await;
-                    notify::alive();
-                }
-            });
-        }
+    program::run(async |ends| {
         let watcher = Watcher::new()?;
         Scheduler::new(options, timetable, ends).run(watcher).await;
         Ok(())
-    })
+    })?
 }
 
 /// Why a scheduler did not start.

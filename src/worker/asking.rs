@@ -35,24 +35,6 @@ pub(super) async fn facts(client: &mut Client, id: JobId) -> Result<Option<Facts
     }))
 }
 
-/// Reserves the job `id` again, if it is free and still the one with that body.
-pub(super) async fn regain(client: &mut Client, id: JobId, body: &[u8]) -> Result<bool, Error> {
-    let job = match client.reserve_job(id).await {
-        Ok(job) => job,
-        // Before beanstalkd 1.12 a job cannot be had by its number.
-        Err(Error::NotFound { .. } | Error::Refused { .. }) => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    if job.body == body {
-        return Ok(true);
-    }
-    // A server that lost its jobs has given the number to another: that goes back as it was.
-    if let Some(statistics) = client.stats_job(id).await? {
-        found(client.release(id, statistics.priority, Delay(0)).await)?;
-    }
-    Ok(false)
-}
-
 /// Whether a command found its job. A job that the server buried for want of memory was
 /// found, and is not lost.
 pub(super) fn found(result: Result<(), Error>) -> Result<bool, Error> {

@@ -2,9 +2,9 @@
 //! sleeping until it is woken.
 //!
 //! To wake a process on an idle processor costs more than a job that does nothing. What a
-//! quick job answers, and what the queue says, is there within microseconds: who stays awake
-//! for it need not be woken. Where the processors have other things to do, or jobs take their
-//! time, it is a waste. Which of the two it is shows from a trial, now and then.
+//! quick job answers, and the queue after it, is there within microseconds: a worker that is
+//! still awake saves the wake-up. Where the processors have other things to do, or jobs take
+//! their time, staying awake is a waste. A trial now and then shows which of the two it is.
 //!
 //! ```text
 //!     ┌─► TRIAL waits asleep ─► TRIAL waits awake ── not clearly shorter ──► asleep ──┐

@@ -6,9 +6,9 @@
 //!          ◄── what was done ───┘
 //! ```
 //!
-//! The server has given up the reservation with the connection: when it is back it has the job
-//! for whoever asks. The debt asks first, since all others let pass a moment
-//! ([`Client::yields`]); nothing else of the server is reserved by this worker before.
+//! The reservation ended with the connection: once the server is back, the job is anybody's. The
+//! debt asks for it first, because everybody else waits a moment ([`Client::yields`]), and this
+//! worker reserves nothing else there until it is paid.
 
 use std::future::pending;
 
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::asking;
 use super::core::Job;
-use super::link::RETURN;
+use super::link::{Held, RETURN};
 use crate::ayl::{Handler, Verdict};
 use crate::names::ServerAddress;
 use crate::queue::{Client, Error, Options};
@@ -28,7 +28,7 @@ pub(super) struct Debts {
     servers: Vec<usize>,
 }
 
-/// A debt that is none any more.
+/// A debt that is paid.
 #[derive(Debug)]
 pub(super) struct Repaid {
     /// Whose it was, as the worker's servers are counted.
@@ -40,13 +40,14 @@ pub(super) struct Repaid {
 }
 
 impl Debts {
-    /// Sees to `job`, whose server is number `server`; `handler` is that of messages which name none.
-    pub(super) fn take(&mut self, server: usize, address: ServerAddress, job: Box<Job>, handler: Handler) {
-        self.servers.push(server);
+    /// Sees to `job`, which was `held` from the server at `address`; `handler` is that of messages which
+    /// name none.
+    pub(super) fn take(&mut self, held: Held, address: ServerAddress, job: Box<Job>, handler: Handler) {
+        self.servers.push(held.server);
         let client = Client::new(address, Options { backoff_max: RETURN, ..Options::default() });
         self.tasks.spawn(async move {
-            let (job, verdict) = repay(client, job, handler).await;
-            Repaid { server, job, verdict }
+            let (job, verdict) = repay(client, &held, job, handler).await;
+            Repaid { server: held.server, job, verdict }
         });
     }
 
@@ -68,9 +69,14 @@ impl Debts {
     }
 }
 
-async fn repay(mut client: Client, mut job: Box<Job>, handler: Handler) -> (Box<Job>, Option<Verdict>) {
+async fn repay(
+    mut client: Client,
+    held: &Held,
+    mut job: Box<Job>,
+    handler: Handler,
+) -> (Box<Job>, Option<Verdict>) {
     loop {
-        match attempt(&mut client, &mut job, handler).await {
+        match attempt(&mut client, held, &mut job, handler).await {
             Ok(verdict) => return (job, verdict),
             // Asked again, it would refuse again.
             Err(Error::Refused { .. }) => return (job, None),
@@ -80,8 +86,13 @@ async fn repay(mut client: Client, mut job: Box<Job>, handler: Handler) -> (Box<
     }
 }
 
-async fn attempt(client: &mut Client, job: &mut Job, handler: Handler) -> Result<Option<Verdict>, Error> {
-    if !asking::regain(client, job.id, &job.body).await? {
+async fn attempt(
+    client: &mut Client,
+    held: &Held,
+    job: &mut Job,
+    handler: Handler,
+) -> Result<Option<Verdict>, Error> {
+    if !client.regain(&held.job, held.since.elapsed()).await? {
         return Ok(None);
     }
     if job.facts.is_none() {

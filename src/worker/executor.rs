@@ -9,10 +9,12 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::socket::{MsgFlags, recv, send};
@@ -74,44 +76,70 @@ pub(super) struct Executor {
     /// Whether the socket has come to its end.
     silent: bool,
     inbox: Vec<u8>,
+    outbox: Outbox,
     relay: Relay,
+    /// Why the preloader did not fork it.
+    not_forked: Option<String>,
+}
+
+/// What an executor has not taken yet. It reads whenever it is not busy, and nothing is sent while it
+/// is: but a large job is more than a socket holds, and an executor may be stopped.
+#[derive(Debug, Default)]
+struct Outbox {
+    bytes: BytesMut,
+    /// The same socket, while there is no room in it.
+    room: Option<AsyncFd<OwnedFd>>,
 }
 
 impl Executor {
-    /// Starts one; waits for a preloader as long as it takes.
+    /// Starts one; waits for a preloader as long as it takes. One that a preloader refuses to fork, as
+    /// that of another version of this program may, is started without it.
     ///
     /// # Errors
     /// With what could not be started and why.
     pub(super) async fn start(launch: &Launch) -> io::Result<Self> {
         let (errors, stderr) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         let relay = Relay::new(errors)?;
-        let (origin, pidfd, socket, lifeline) = if let Some(preloader) = &launch.preloader {
-            let (fork, pidfd, socket, lifeline) = Fork::request(preloader, launch, stderr).await?;
-            (Origin::Forked(fork), pidfd, socket, lifeline)
-        } else {
-            let mut command = launch.command();
-            command.stderr(stderr);
-            let program = command.get_program().to_string_lossy().into_owned();
-            let (child, socket, lifeline) = companion::spawn_companion(&mut command, SOCKET, LIFELINE)
-                .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;
-            let pidfd = companion::pidfd(child.id())?;
-            (Origin::Spawned(child), pidfd, socket, lifeline)
+        let forked = match &launch.preloader {
+            None => Err(None),
+            Some(preloader) => Fork::request(preloader, launch, &stderr).await?.map_err(Some),
+        };
+        let (not_forked, (origin, pidfd, socket, lifeline)) = match forked {
+            Ok((fork, pidfd, socket, lifeline)) => (None, (Origin::Forked(fork), pidfd, socket, lifeline)),
+            Err(refused) => (refused, spawn(launch, stderr)?),
         };
         let pidfd = companion::watch(pidfd, Interest::READABLE)
             .map_err(|_| io::Error::other("the kernel does not let a pidfd be waited for"))?;
         let socket = companion::watch(socket.into(), Interest::READABLE)
             .map_err(|_| io::Error::other("the kernel does not let a socket be waited for"))?;
-        Ok(Self { origin, _lifeline: lifeline, pidfd, socket, silent: false, inbox: Vec::new(), relay })
+        let (inbox, outbox) = (Vec::new(), Outbox::default());
+        Ok(Self {
+            origin,
+            _lifeline: lifeline,
+            pidfd,
+            socket,
+            silent: false,
+            inbox,
+            outbox,
+            relay,
+            not_forked,
+        })
     }
 
-    /// Sends a frame. An executor that does not take it is found out by its death.
+    /// Why it was started without the preloader, if it was to be forked.
+    pub(super) fn not_forked(&self) -> Option<&str> {
+        self.not_forked.as_deref()
+    }
+
+    /// Sends a frame, without waiting: what does not fit goes while [`Self::next`] is waited for. An
+    /// executor that does not take it is found out by its death.
     ///
     /// # Errors
     /// When the frame cannot be made.
-    pub(super) async fn send(&mut self, frame: &impl Serialize) -> Result<(), FrameError> {
+    pub(super) fn send(&mut self, frame: &impl Serialize) -> Result<(), FrameError> {
         let bytes = frame::encode(frame)?;
-        // It reads whenever it is not busy, and nothing is sent while it is.
-        let _ = write_all(self.socket.get_ref(), &bytes).await;
+        self.outbox.bytes.extend_from_slice(&bytes);
+        self.outbox.write(self.socket.get_ref());
         Ok(())
     }
 
@@ -144,6 +172,7 @@ impl Executor {
                     Ok(_) => {}
                 },
                 _ = self.pidfd.readable() => return self.died(log).await,
+                () = self.outbox.flush(self.socket.get_ref()), if !self.outbox.bytes.is_empty() => {}
                 () = self.relay.pass(log) => {}
             }
         }
@@ -185,26 +214,48 @@ async fn read(socket: &AsyncFd<OwnedFd>, inbox: &mut Vec<u8>) -> io::Result<usiz
     }
 }
 
-/// Writes all of it, which seldom takes more than one call.
-async fn write_all(socket: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
-    let mut room = None;
-    while !bytes.is_empty() {
-        match send(socket.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::EAGAIN) => {
-                let watched = match room.take() {
-                    Some(watched) => watched,
-                    None => companion::watch(socket.try_clone()?, Interest::WRITABLE)
-                        .map_err(|_| io::ErrorKind::Unsupported)?,
-                };
-                watched.writable().await?.clear_ready();
-                room = Some(watched);
+impl Outbox {
+    /// Writes what the socket has room for, which mostly is all there is. What nobody will read is dropped.
+    fn write(&mut self, socket: &OwnedFd) {
+        while !self.bytes.is_empty() {
+            match send(socket.as_raw_fd(), &self.bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
+                Ok(count) => self.bytes.advance(count),
+                Err(Errno::EAGAIN) => return,
+                Err(Errno::EINTR) => {}
+                Err(_) => self.bytes.clear(),
             }
-            Err(Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+
+    /// Writes the rest as there is room for it. May be dropped at any time.
+    async fn flush(&mut self, socket: &OwnedFd) {
+        let room = self.room.take().map_or_else(|| watch_room(socket), Some);
+        // A socket that cannot be waited for is as good as closed.
+        let Some(room) = room else { return self.bytes.clear() };
+        let room = self.room.insert(room);
+        if let Ok(mut ready) = room.writable().await {
+            ready.clear_ready();
+        }
+        self.write(socket);
+        if self.bytes.is_empty() {
+            self.room = None;
+        }
+    }
+}
+
+fn watch_room(socket: &OwnedFd) -> Option<AsyncFd<OwnedFd>> {
+    companion::watch(socket.try_clone().ok()?, Interest::WRITABLE).ok()
+}
+
+/// Starts an executor of its own.
+fn spawn(launch: &Launch, stderr: OwnedFd) -> io::Result<(Origin, OwnedFd, UnixStream, Lifeline)> {
+    let mut command = launch.command();
+    command.stderr(stderr);
+    let program = command.get_program().to_string_lossy().into_owned();
+    let (child, socket, lifeline) = companion::spawn_companion(&mut command, SOCKET, LIFELINE)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot run {program}: {error}")))?;
+    let pidfd = companion::pidfd(child.id())?;
+    Ok((Origin::Spawned(child), pidfd, socket, lifeline))
 }
 
 fn ended(status: Option<i32>, signal: Option<i32>) -> String {

@@ -141,7 +141,7 @@ pub enum FromExecutor {
     Decay {
         /// The job.
         id: u64,
-        /// In so many seconds.
+        /// In how many seconds.
         #[serde(default)]
         delay: Option<f64>,
         /// Resident memory, in bytes.

@@ -1,11 +1,12 @@
 //! What a worker writes down, each line with its job and tube as fields.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::core::{Ask, Failure, Job};
 use crate::ayl::{Cause, Untrusted, Verdict};
 use crate::beanstalk::JobId;
-use crate::names::Tube;
+use crate::names::{ServerAddress, Tube};
 
 /// The worker's voice in the journal.
 #[derive(Debug)]
@@ -14,11 +15,13 @@ pub(super) struct Journal {
     tube: Tube,
     /// Why the queue cannot be reached, while it cannot.
     queue: Option<String>,
+    /// Of several servers those that cannot be reached, and why.
+    away: BTreeMap<ServerAddress, String>,
 }
 
 impl Journal {
     pub(super) fn new(application: Option<String>, tube: Tube) -> Self {
-        Self { application: application.unwrap_or_default(), tube, queue: None }
+        Self { application: application.unwrap_or_default(), tube, queue: None, away: BTreeMap::new() }
     }
 
     /// Why the queue cannot be reached, while it cannot.
@@ -37,6 +40,23 @@ impl Journal {
         self.queue = Some(reason.to_owned());
     }
 
+    /// One of several servers is away, for this reason, or is back.
+    pub(super) fn server(&mut self, server: ServerAddress, trouble: Option<String>) {
+        if let Some(reason) = trouble {
+            tracing::warn!(tube = %self.tube, application = self.application, "{reason}; the jobs of the other servers go on");
+            self.away.insert(server, reason);
+        } else {
+            tracing::info!(tube = %self.tube, application = self.application, "beanstalkd at {server} is back");
+            self.away.remove(&server);
+        }
+    }
+
+    /// What the worker waits for when it has nothing to do, and what is missing from that.
+    pub(super) fn idle(&self) -> String {
+        let missing = self.away.values().map(|reason| format!("; {reason}"));
+        format!("waits for a job{}", missing.collect::<String>())
+    }
+
     pub(super) fn booted(&self, runtime: &str) {
         tracing::info!(tube = %self.tube, application = self.application, "the application has booted ({runtime})");
     }
@@ -44,10 +64,17 @@ impl Journal {
     pub(super) fn watches(&mut self, tube: &Tube) {
         tracing::info!(tube = %tube, application = self.application, "the application has chosen the tube {tube}");
         self.tube = tube.clone();
+        // All of them are connected to anew.
+        self.away.clear();
     }
 
     pub(super) fn nonsense(&self, what: &str) {
         tracing::error!(tube = %self.tube, application = self.application, "the executor is killed: {what}");
+    }
+
+    /// The preloader would not fork an executor.
+    pub(super) fn not_forked(&self, reason: &str) {
+        tracing::warn!(tube = %self.tube, application = self.application, "{reason}; the executor boots the application by itself");
     }
 
     pub(super) fn untrusted(&self, id: JobId, reason: &Untrusted) {

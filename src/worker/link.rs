@@ -12,7 +12,7 @@
 //! it still runs in another.
 
 use std::future::pending;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
@@ -22,7 +22,7 @@ use super::debts::{Debts, Repaid};
 use crate::ayl::{Cause, Handler, KeySet, Message, Mode, Trust, Untrusted, Verdict};
 use crate::beanstalk::{self, Command, JobId};
 use crate::names::{ServerAddress, Tube};
-use crate::queue::{Client, Consumer, Error, Options};
+use crate::queue::{Arrival, Client, Consumer, Error, Options};
 
 /// How long a worker at most waits between two attempts to reach the queue.
 pub(super) const RETURN: Duration = Duration::from_secs(2);
@@ -53,6 +53,8 @@ pub(super) enum News {
         /// Whether the queue may have heard the open question.
         heard: bool,
     },
+    /// One of several servers has gone away, for this reason, or is back; the others are there.
+    Server(ServerAddress, Option<String>),
     /// The answer to the question.
     Answer(Answer),
     /// A message is run although its signature is not accepted.
@@ -77,12 +79,21 @@ pub(super) struct Link {
     judge: Judge,
     orders: mpsc::Receiver<Order>,
     news: mpsc::Sender<News>,
-    /// The job at hand and the server it came from. After a restart of the server its
-    /// number may be another job's.
-    held: Option<(usize, beanstalk::Job)>,
-    /// The connection it was reserved on. On another one its number may be another job's.
-    session: u64,
+    held: Option<Held>,
     debts: Debts,
+}
+
+/// The job at hand.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// The server it came from, as the worker's servers are counted.
+    pub server: usize,
+    /// The job.
+    pub job: beanstalk::Job,
+    /// When it was reserved.
+    pub since: Instant,
+    /// The connection that has it reserved. On another one its number may be another job's.
+    session: u64,
 }
 
 /// The loop that owns the link has gone.
@@ -98,7 +109,7 @@ impl Link {
     ) -> Self {
         let consumer = consumer(&servers, &tube);
         let debts = Debts::default();
-        Self { consumer, servers, tube, judge, orders, news, held: None, session: 0, debts }
+        Self { consumer, servers, tube, judge, orders, news, held: None, debts }
     }
 
     /// Until the loop goes.
@@ -152,7 +163,7 @@ impl Link {
 
     /// The connection that has the job.
     fn client(&mut self) -> Result<&mut Client, Error> {
-        let server = self.held.as_ref().map_or(0, |(server, _)| *server);
+        let server = self.held.as_ref().map_or(0, |held| held.server);
         self.consumer.client(server)
     }
 
@@ -185,7 +196,7 @@ impl Link {
                     self.consumer.connect().await
                 }
                 Order::Ask(Ask::Reserve) => self.reserve().await?,
-                Order::Ask(Ask::Regain(id)) => match self.regain(id).await {
+                Order::Ask(Ask::Regain(_)) => match self.regain().await {
                     Ok(found) => {
                         self.tell(News::Answer(Answer::Found(found))).await?;
                         Ok(())
@@ -232,10 +243,10 @@ impl Link {
     }
 
     fn owe(&mut self, job: Box<Job>, handler: Handler) {
-        let Some((server, _)) = self.held.take() else { return };
-        let Some(address) = self.servers.get(server) else { return };
-        self.consumer.set_aside(server, true);
-        self.debts.take(server, address.clone(), job, handler);
+        let Some(held) = self.held.take() else { return };
+        let Some(address) = self.servers.get(held.server) else { return };
+        self.consumer.set_aside(held.server, true);
+        self.debts.take(held, address.clone(), job, handler);
     }
 
     async fn repaid(&mut self, repaid: Repaid) -> Result<(), Over> {
@@ -245,7 +256,7 @@ impl Link {
 
     /// Whether the job at hand is still the one that its number means.
     async fn is_same_connection(&mut self) -> bool {
-        let session = self.session;
+        let session = self.held.as_ref().map_or(0, |held| held.session);
         match self.client() {
             Ok(client) => client.ready().await.is_ok() && client.session() == session,
             Err(_) => false,
@@ -267,28 +278,39 @@ impl Link {
     /// Waits for a job, or for an order to give up.
     async fn reserve(&mut self) -> Result<Result<(), Error>, Over> {
         self.held = None;
-        let taken = loop {
+        loop {
             tokio::select! {
-                taken = self.consumer.take() => break taken,
+                arrival = self.consumer.next() => match arrival {
+                    Ok(Arrival::Job { server, job }) => return self.reserved(server, job).await.map(Ok),
+                    Ok(Arrival::Away { server, error }) => self.server(server, Some(error.to_string())).await?,
+                    Ok(Arrival::Back { server }) => self.server(server, None).await?,
+                    Err(error) => return Ok(Err(error)),
+                },
                 repaid = self.debts.next() => self.repaid(repaid).await?,
-                order = self.orders.recv() => {
+                order = self.orders.recv() => match order.ok_or(Over)? {
+                    // An executor that was started anew has chosen another tube: the question is
+                    // still open.
+                    Order::Watch(tube) => self.watch_from_now_on(tube),
                     // Nothing else is asked while a question is open: it is to be given up.
-                    order.ok_or(Over)?;
-                    self.consumer.disconnect();
-                    return Ok(Ok(()));
+                    Order::Disconnect | Order::Ask(_) | Order::Owe(..) => {
+                        self.consumer.disconnect();
+                        return Ok(Ok(()));
+                    }
                 }
             }
-        };
-        match taken {
-            Ok((server, job)) => {
-                let (id, body, content) = (job.id, job.body.clone(), self.content(&job).await?);
-                self.session = self.consumer.client(server).map_or(0, |client| client.session());
-                self.held = Some((server, job));
-                self.tell(News::Answer(Answer::Reserved { id, body, content })).await?;
-                Ok(Ok(()))
-            }
-            Err(error) => Ok(Err(error)),
         }
+    }
+
+    async fn reserved(&mut self, server: usize, job: beanstalk::Job) -> Result<(), Over> {
+        let (id, body, content) = (job.id, job.body.clone(), self.content(&job).await?);
+        let session = self.consumer.client(server).map_or(0, |client| client.session());
+        self.held = Some(Held { server, job, since: Instant::now(), session });
+        self.tell(News::Answer(Answer::Reserved { id, body, content })).await
+    }
+
+    async fn server(&self, server: usize, trouble: Option<String>) -> Result<(), Over> {
+        let Some(address) = self.servers.get(server) else { return Ok(()) };
+        self.tell(News::Server(address.clone(), trouble)).await
     }
 
     async fn content(&self, job: &beanstalk::Job) -> Result<Content, Over> {
@@ -317,11 +339,11 @@ impl Link {
     }
 
     /// Reserves that job again, if it is still the same.
-    async fn regain(&mut self, id: JobId) -> Result<bool, Error> {
-        let Some((server, held)) = &self.held else { return Ok(false) };
-        let client = self.consumer.client(*server)?;
-        let found = asking::regain(client, id, &held.body).await?;
-        self.session = client.session();
+    async fn regain(&mut self) -> Result<bool, Error> {
+        let Some(held) = &mut self.held else { return Ok(false) };
+        let client = self.consumer.client(held.server)?;
+        let found = client.regain(&held.job, held.since.elapsed()).await?;
+        held.session = client.session();
         Ok(found)
     }
 }
@@ -331,17 +353,17 @@ fn consumer(servers: &[ServerAddress], tube: &Tube) -> Consumer {
 }
 
 /// One attempt to connect: to the server of the job at hand, or to any.
-async fn attempt(consumer: &mut Consumer, held: Option<&(usize, beanstalk::Job)>) -> Result<(), Error> {
+async fn attempt(consumer: &mut Consumer, held: Option<&Held>) -> Result<(), Error> {
     match held {
-        Some((server, _)) => consumer.client(*server)?.list_tube_used().await.map(drop),
+        Some(held) => consumer.client(held.server)?.list_tube_used().await.map(drop),
         None => consumer.connect().await,
     }
 }
 
 /// Why the connection that holds the job is gone, as soon as it is: others can then be
 /// given the job.
-async fn broken(consumer: &mut Consumer, held: Option<&(usize, beanstalk::Job)>) -> Error {
-    match held.map(|(server, _)| consumer.client(*server)) {
+async fn broken(consumer: &mut Consumer, held: Option<&Held>) -> Error {
+    match held.map(|held| consumer.client(held.server)) {
         Some(Ok(client)) => client.broken().await,
         Some(Err(error)) => error,
         None => pending().await,

@@ -22,8 +22,9 @@ mod hooks;
 mod journal;
 mod launch;
 mod link;
-pub(crate) mod notify;
+mod notify;
 mod preloader;
+pub(crate) mod program;
 mod relay;
 mod run;
 

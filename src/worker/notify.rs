@@ -16,7 +16,7 @@ use crate::config::parse_duration;
 const SHOWN: usize = 60;
 
 /// How long a worker may wait for the queue: as long as it takes.
-const PATIENCE: Duration = Duration::from_hours(24 * 365);
+const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// How long an application may take to boot, unless the supervisor says.
 const BOOT: Duration = Duration::from_secs(90);
@@ -24,7 +24,7 @@ const BOOT: Duration = Duration::from_secs(90);
 /// Says what the worker does now. `code` is the job's, while one runs.
 pub(super) fn show(doing: Doing, code: &str, journal: &Journal) {
     match doing {
-        Doing::NoQueue => extend(PATIENCE),
+        Doing::NoQueue => extend(FOREVER),
         // Its time to be ready begins when there is a queue.
         Doing::Booting => extend(time_to_boot()),
         Doing::Idle | Doing::Running(_) | Doing::Leaving => {}
@@ -41,7 +41,7 @@ pub(super) fn show(doing: Doing, code: &str, journal: &Journal) {
     match doing {
         Doing::NoQueue => state(journal.queue_reason().unwrap_or("waits for the queue"), "", false),
         Doing::Booting => state("boots the application", "", false),
-        Doing::Idle => state("waits for a job", "", true),
+        Doing::Idle => state(&journal.idle(), "", true),
         Doing::Running(id) => {
             let code = first_line(code);
             state(&format!("runs job {id}: {code}"), &format!("{id} {code}"), true);
@@ -70,14 +70,18 @@ pub(super) fn leaving(reason: Option<&str>) {
 }
 
 /// How often the supervisor wants to hear that the loop turns: half of `WATCHDOG_USEC`.
-pub(crate) fn watchdog() -> Option<Duration> {
+pub(super) fn watchdog() -> Option<Duration> {
     let period: u64 = std::env::var("WATCHDOG_USEC").ok()?.parse().ok()?;
     Some(Duration::from_micros(period / 2)).filter(|period| !period.is_zero())
 }
 
-/// Says that the loop turns.
-pub(crate) fn alive() {
-    let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+/// Says that the loop turns, at that period; never ends.
+pub(super) async fn ping(period: Duration) {
+    let mut pings = tokio::time::interval(period);
+    loop {
+        pings.tick().await;
+        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+    }
 }
 
 /// The first characters, without line ends.

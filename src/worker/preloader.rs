@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 use tokio::time::sleep;
@@ -55,6 +56,20 @@ enum FromPreloader {
     },
 }
 
+/// Why an attempt has brought no executor.
+#[derive(Debug, Error)]
+enum Failed {
+    /// The preloader will not, and would not if it was asked again.
+    #[error("{0}")]
+    Refused(String),
+    /// It is not there, or goes in the middle.
+    #[error(transparent)]
+    Away(#[from] io::Error),
+}
+
+/// What a fork comes with: the executor's pidfd, the worker's end of its socketpair, and what it dies with.
+pub(super) type Forked = (Fork, OwnedFd, net::UnixStream, Lifeline);
+
 /// The connection that stands for one forked executor.
 #[derive(Debug)]
 pub(super) struct Fork {
@@ -63,49 +78,54 @@ pub(super) struct Fork {
 }
 
 impl Fork {
-    /// Waits for the preloader at `path` and has it fork; `stderr` becomes the
-    /// executor's. Returns the executor's pidfd, the worker's end of its socketpair, and what it
-    /// dies with.
+    /// Waits for the preloader at `path` and has it fork; `stderr` becomes the executor's. `Err` inside:
+    /// the preloader refuses, for this reason.
     ///
     /// # Errors
-    /// When the preloader refuses.
+    /// When there is no descriptor left to be sent.
     pub(super) async fn request(
         path: &Path,
         launch: &Launch,
-        stderr: OwnedFd,
-    ) -> io::Result<(Self, OwnedFd, net::UnixStream, Lifeline)> {
+        stderr: &OwnedFd,
+    ) -> io::Result<Result<Forked, String>> {
         let (ours, theirs) = net::UnixStream::pair()?;
         let (lifeline, reading) = companion::lifeline()?;
         let descriptors =
             [theirs.as_raw_fd(), io::stdout().as_raw_fd(), stderr.as_raw_fd(), reading.as_raw_fd()];
         ours.set_nonblocking(true)?;
+        let mut said = false;
         loop {
-            // A preloader that goes in the middle is one that is not there.
-            let attempt = match UnixStream::connect(path).await {
-                Ok(connection) => Self::ask(connection, launch, &descriptors).await,
-                Err(error) => Err(error),
-            };
-            match attempt {
-                Ok((fork, pidfd)) => return Ok((fork, pidfd, ours, lifeline)),
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
-                Err(_) => sleep(AGAIN).await,
+            match Self::attempt(path, launch, &descriptors).await {
+                Ok((fork, pidfd)) => return Ok(Ok((fork, pidfd, ours, lifeline))),
+                Err(Failed::Refused(reason)) => {
+                    return Ok(Err(format!("the preloader at {} refuses: {reason}", path.display())));
+                }
+                Err(Failed::Away(_)) if said => {}
+                Err(Failed::Away(error)) => {
+                    said = true;
+                    tracing::warn!(
+                        tube = %launch.tube, application = launch.application.as_deref().unwrap_or_default(),
+                        "waits for the preloader at {}: {error}", path.display()
+                    );
+                }
             }
+            sleep(AGAIN).await;
         }
     }
 
-    async fn ask(
-        connection: UnixStream,
+    async fn attempt(
+        path: &Path,
         launch: &Launch,
         descriptors: &[RawFd; 4],
-    ) -> io::Result<(Self, OwnedFd)> {
-        let mut fork = Self { connection, inbox: Vec::new() };
+    ) -> Result<(Self, OwnedFd), Failed> {
+        let mut fork = Self { connection: UnixStream::connect(path).await?, inbox: Vec::new() };
         fork.send_request(launch, descriptors).await?;
         let pid = match fork.hear().await? {
             Some(FromPreloader::Forked { pid }) => pid,
-            Some(FromPreloader::Refused { message }) => {
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+            Some(FromPreloader::Refused { message }) => return Err(Failed::Refused(message)),
+            Some(FromPreloader::Exited { .. }) | None => {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
-            Some(FromPreloader::Exited { .. }) | None => return Err(io::ErrorKind::UnexpectedEof.into()),
         };
         let pidfd = companion::pidfd(pid)?;
         let watched = frame::encode(&ToPreloader::Watched).map_err(io::Error::other)?;
@@ -146,10 +166,13 @@ impl Fork {
         }
     }
 
-    async fn hear(&mut self) -> io::Result<Option<FromPreloader>> {
+    /// What it says next; `None` at the end. What is no frame here it may say in another version.
+    async fn hear(&mut self) -> Result<Option<FromPreloader>, Failed> {
         loop {
-            if let Some(frame) = frame::decode(&mut self.inbox).map_err(io::Error::other)? {
-                return Ok(Some(frame));
+            match frame::decode(&mut self.inbox) {
+                Ok(None) => {}
+                Ok(frame) => return Ok(frame),
+                Err(error) => return Err(Failed::Refused(error.to_string())),
             }
             if self.connection.read_buf(&mut self.inbox).await? == 0 {
                 return Ok(None);

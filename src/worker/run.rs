@@ -12,9 +12,6 @@ use std::io;
 use std::pin::Pin;
 use std::time::Instant;
 
-use futures_util::StreamExt;
-use signal_hook_tokio::Signals;
-
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep_until};
 
@@ -26,8 +23,9 @@ use super::journal::Journal;
 use super::launch::{Launch, Runtime};
 use super::link::{Judge, Link, News, Order};
 use super::relay::Log;
-use super::{Options, hooks, notify};
+use super::{Options, hooks, notify, program};
 use crate::beanstalk::JobId;
+use crate::names::Tube;
 
 /// How a worker ended: its exit status.
 pub type Status = u8;
@@ -99,29 +97,10 @@ enum Wake {
 /// # Errors
 /// When signals cannot be heard or standard error cannot be duplicated.
 pub fn main(options: Options) -> io::Result<Status> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut signals = Signals::new([libc::SIGTERM, libc::SIGINT])?;
-        let (tell, terminations) = mpsc::channel(4);
-        let listener =
-            tokio::spawn(
-                async move { while signals.next().await.is_some() && tell.send(()).await.is_ok() {} },
-            );
-        let pings = notify::watchdog().map(|period| {
-            tokio::spawn(async move {
-                let mut pings = tokio::time::interval(period);
-                loop {
-                    pings.tick().await;
-                    notify::alive();
-                }
-            })
-        });
+    program::run(async |terminations| {
         // A task of its own: to wake the main future would cost a system call each time.
-        let status = tokio::spawn(run(options, terminations)).await.map_err(io::Error::other)?;
-        listener.abort();
-        pings.inspect(tokio::task::JoinHandle::abort);
-        status
-    })
+        tokio::spawn(run(options, terminations)).await.map_err(io::Error::other)?
+    })?
 }
 
 /// Runs a worker until it has left; `terminations` brings one item per SIGTERM or SIGINT.
@@ -194,11 +173,18 @@ impl Worker {
                 self.journal.queue_down(&reason);
                 self.tell(Event::QueueDown { heard }).await;
             }
+            Wake::News(News::Server(server, trouble)) => {
+                self.journal.server(server, trouble);
+                self.tell(Event::Servers).await;
+            }
             Wake::News(News::Answer(answer)) => self.tell(Event::Answer(answer)).await,
             Wake::News(News::Repaid(job, verdict)) => self.tell(Event::Repaid { job, verdict }).await,
             Wake::News(News::Untrusted(id, reason)) => self.journal.untrusted(id, &reason),
             Wake::Started(Ok(mut executor)) => {
-                let sent = executor.send(&self.launch.boot()).await;
+                if let Some(reason) = executor.not_forked() {
+                    self.journal.not_forked(reason);
+                }
+                let sent = executor.send(&self.launch.boot());
                 self.stage = Stage::Up(Box::new(executor));
                 if let Err(error) = sent {
                     self.boot_failed(error.to_string()).await;
@@ -223,17 +209,14 @@ impl Worker {
     async fn heard(&mut self, frame: FromExecutor) {
         let job = self.core.job().map(|job| job.id.0);
         match frame {
+            // It crossed the signal that ends the executor, or is a job's idea of a joke.
+            FromExecutor::Ready { .. } | FromExecutor::BootFailed(_) if !self.core.is_booting() => {}
             FromExecutor::Ready { protocol: PROTOCOL, tube, reports, runtime } => {
                 self.reports = reports;
-                if let Some(tube) = tube.and_then(|tube| tube.parse().ok())
-                    && tube != self.launch.tube
-                {
-                    self.journal.watches(&tube);
-                    self.launch.tube = tube.clone();
-                    self.order(Order::Watch(tube)).await;
+                match tube.map_or(Ok(self.launch.tube.clone()), |tube| tube.parse()) {
+                    Ok(tube) => self.booted(tube, &runtime).await,
+                    Err(error) => self.boot_failed(format!("the tube it has chosen is none: {error}")).await,
                 }
-                self.journal.booted(&runtime);
-                self.tell(Event::Booted).await;
             }
             FromExecutor::Ready { protocol, .. } => {
                 self.boot_failed(format!("its executor speaks protocol {protocol}, not {PROTOCOL}")).await;
@@ -251,6 +234,17 @@ impl Worker {
                 }
             },
         }
+    }
+
+    /// The application has booted, and takes its jobs from `tube`.
+    async fn booted(&mut self, tube: Tube, runtime: &str) {
+        if tube != self.launch.tube {
+            self.journal.watches(&tube);
+            self.launch.tube = tube.clone();
+            self.order(Order::Watch(tube)).await;
+        }
+        self.journal.booted(runtime);
+        self.tell(Event::Booted).await;
     }
 
     /// The executor is of no use: it is killed, and the application's word is the worker's last.
@@ -304,7 +298,7 @@ impl Worker {
                 let launch = self.launch.clone();
                 self.stage = Stage::Starting(Box::pin(async move { Executor::start(&launch).await }));
             }
-            Action::StopExecutor => return self.stop().await,
+            Action::StopExecutor => return self.stop(),
             Action::KillExecutor => match &self.stage {
                 Stage::Up(executor) => executor.kill(),
                 // Nothing to kill yet: it is as dead as it can be.
@@ -313,13 +307,13 @@ impl Worker {
                     return Some(Event::Died { how: "was not started".to_owned(), stderr: String::new() });
                 }
             },
-            Action::Run(id) => self.run_job(id).await,
+            Action::Run(id) => self.run_job(id),
             Action::Report(report) => {
                 let frame = hooks::frame(&report).filter(|_| self.reports);
                 let (Some(frame), Stage::Up(executor)) = (frame, &mut self.stage) else {
                     return Some(Event::Reported);
                 };
-                if executor.send(&frame).await.is_err() {
+                if executor.send(&frame).is_err() {
                     return Some(Event::Reported);
                 }
             }
@@ -337,10 +331,10 @@ impl Worker {
         None
     }
 
-    async fn stop(&mut self) -> Option<Event> {
+    fn stop(&mut self) -> Option<Event> {
         match &mut self.stage {
             Stage::Up(executor) => {
-                let _ = executor.send(&ToExecutor::Stop).await;
+                let _ = executor.send(&ToExecutor::Stop);
                 None
             }
             Stage::None | Stage::Starting(_) => {
@@ -350,7 +344,7 @@ impl Worker {
         }
     }
 
-    async fn run_job(&mut self, id: JobId) {
+    fn run_job(&mut self, id: JobId) {
         let Some(job) = self.core.job() else { return };
         let Content::Message(message) = &job.content else { return };
         let Stage::Up(executor) = &mut self.stage else { return };
@@ -363,7 +357,7 @@ impl Worker {
             body: (self.launch.runtime == Runtime::Exec)
                 .then(|| std::str::from_utf8(&job.body).unwrap_or_default()),
         };
-        if let Err(error) = executor.send(&run).await {
+        if let Err(error) = executor.send(&run) {
             self.journal.nonsense(&error.to_string());
             executor.kill();
         }

@@ -123,7 +123,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn files_with_some_bytes_changed(
+    fn files_with_some_bytes_changed_are_answered(
         which in any::<prop::sample::Index>(),
         changes in prop::collection::vec(change(), 1..6),
     ) {
@@ -138,17 +138,17 @@ proptest! {
     }
 
     #[test]
-    fn any_text(text in "\\PC{0,200}") {
+    fn any_text_is_answered(text in "\\PC{0,200}") {
         answer(text.as_bytes());
     }
 
     #[test]
-    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         answer(&bytes);
     }
 
     #[test]
-    fn any_value_of_a_variable(value in "[ -~\\n\\té日\u{85}\u{a0}\u{2028}]{0,12}") {
+    fn any_value_of_a_variable_comes_back_as_it_was(value in "[ -~\\n\\té日\u{85}\u{a0}\u{2028}]{0,12}") {
         // A JSON string is a YAML string.
         let value = serde_json::to_string(&value).unwrap();
         answer(format!("applications: {{a: {{path: /a, env: {{X: {value}}}, workers: 1}}}}").as_bytes());
@@ -156,7 +156,7 @@ proptest! {
 }
 
 #[test]
-fn the_files_as_they_are() {
+fn the_files_are_answered_as_they_are() {
     for (_, text) in good_files().into_iter().chain(bad_files()) {
         answer(&text);
     }

@@ -1,11 +1,12 @@
-//! Several servers: producers spread and fail over, a consumer reserves from all.
+//! Several servers: producers spread and fail over, a consumer reserves from all. And jobs that are had
+//! back after the connection to their server broke.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use abaqis_daemons::beanstalk::{Delay, Priority};
+use abaqis_daemons::beanstalk::{Delay, Job, JobState};
 use abaqis_daemons::names::{ServerAddress, Tube};
-use abaqis_daemons::queue::{Client, Consumer, Error, Producer};
-use futures_util::FutureExt;
+use abaqis_daemons::queue::{Arrival, Client, Consumer, Error, NewJob, Producer, Reservation};
 
 use crate::beanstalkd::Beanstalkd;
 use crate::fake::Fake;
@@ -15,6 +16,19 @@ use crate::{run, until};
 
 fn addresses(servers: &[&Beanstalkd]) -> Vec<ServerAddress> {
     servers.iter().map(|server| server.address()).collect()
+}
+
+/// The next job, and the number of its server.
+async fn next(consumer: &mut Consumer) -> (usize, Job) {
+    loop {
+        if let Arrival::Job { server, job } = consumer.next().await.unwrap() {
+            return (server, job);
+        }
+    }
+}
+
+async fn delete(consumer: &mut Consumer, (server, job): (usize, Job)) {
+    consumer.client(server).unwrap().delete(job.id).await.unwrap();
 }
 
 async fn direct(server: &Beanstalkd) -> Client {
@@ -76,7 +90,7 @@ fn without_a_server_nothing_is_put_or_reserved() {
     run(async {
         let error = Producer::new(&[], &quick()).put(&Tube::default(), &job("x")).await.unwrap_err();
         assert_eq!(error.to_string(), "no beanstalkd is configured");
-        assert!(matches!(Consumer::new(&[], &quick()).reserve().await.err(), Some(Error::NoServer)));
+        assert!(matches!(Consumer::new(&[], &quick()).next().await, Err(Error::NoServer)));
         assert!(matches!(Consumer::new(&[], &quick()).connect().await, Err(Error::NoServer)));
     });
 }
@@ -93,11 +107,12 @@ fn a_consumer_takes_jobs_of_all_servers_and_finishes_them_where_they_are() {
         let mut consumer = Consumer::new(&addresses(&[&one, &two]), &quick());
         let mut found = BTreeSet::new();
         for _ in 0..6 {
-            let mut held = consumer.reserve().await.unwrap();
-            held.touch().await.unwrap();
-            assert_eq!(held.statistics().await.unwrap().reserves, 1);
-            found.insert(String::from_utf8(held.body().to_vec()).unwrap());
-            held.delete().await.unwrap();
+            let (server, job) = next(&mut consumer).await;
+            let client = consumer.client(server).unwrap();
+            client.touch(job.id).await.unwrap();
+            assert_eq!(client.stats_job(job.id).await.unwrap().unwrap().reserves, 1);
+            found.insert(String::from_utf8(job.body.to_vec()).unwrap());
+            delete(&mut consumer, (server, job)).await;
         }
         assert_eq!(found.len(), 6);
         assert_eq!(first.stats().await.unwrap().all.get("cmd-delete").unwrap().to_string(), "3");
@@ -112,21 +127,20 @@ fn a_waiting_consumer_takes_one_job_though_two_servers_get_one() {
         let (mut first, mut second) = (direct(&one).await, direct(&two).await);
         let mut consumer = Consumer::new(&addresses(&[&one, &two]), &quick());
         tokio::select! {
-            _ = consumer.reserve() => panic!("there was no job"),
+            _ = consumer.next() => panic!("there was no job"),
             () = until(async || both_wait(&mut first, &mut second).await) => {}
         }
         first.put(&job("one")).await.unwrap();
         second.put(&job("two")).await.unwrap();
-        let mut held = consumer.reserve().await.unwrap();
+        let found = next(&mut consumer).await;
         until(async || {
             let (one, two) = (first.stats().await.unwrap(), second.stats().await.unwrap());
             (one.reserved + two.reserved, one.ready + two.ready) == (1, 1)
         })
         .await;
-        held.delete().await.unwrap();
-        drop(held);
-        let mut held = consumer.reserve().await.unwrap();
-        held.delete().await.unwrap();
+        delete(&mut consumer, found).await;
+        let found = next(&mut consumer).await;
+        delete(&mut consumer, found).await;
     });
 }
 
@@ -135,7 +149,7 @@ async fn both_wait(first: &mut Client, second: &mut Client) -> bool {
 }
 
 #[test]
-fn a_consumer_lives_with_a_server_that_is_away() {
+fn a_consumer_lives_with_a_server_that_is_away_and_says_so_once() {
     let (mut one, two) = (Beanstalkd::start(), Beanstalkd::start());
     run(async {
         let mut consumer = Consumer::new(&addresses(&[&one, &two]), &quick());
@@ -143,18 +157,22 @@ fn a_consumer_lives_with_a_server_that_is_away() {
         one.kill();
         let mut second = direct(&two).await;
         second.put(&job("two")).await.unwrap();
-        consumer.reserve().await.unwrap().delete().await.unwrap();
-        // With nothing to do it finds out who is away, and takes the job of one that is back.
-        until(async || consumer.reserve().now_or_never().is_none() && consumer.troubles().count() == 1).await;
+        let found = next(&mut consumer).await;
+        delete(&mut consumer, found).await;
+        let Ok(Arrival::Away { server: 0, error }) = consumer.next().await else { panic!("not said") };
+        assert!(error.is_disconnected(), "{error}");
+        // It is tried again and again, and not told of again.
+        let again = tokio::time::timeout(Duration::from_millis(50), consumer.next()).await;
+        assert!(again.is_err(), "{again:?}");
         one.restart();
         direct(&one).await.put(&job("one")).await.unwrap();
-        assert_eq!(consumer.reserve().await.unwrap().body(), "one");
-        assert_eq!(consumer.troubles().count(), 0);
+        assert!(matches!(consumer.next().await, Ok(Arrival::Back { server: 0 })));
+        assert_eq!(next(&mut consumer).await.1.body, "one");
     });
 }
 
 #[test]
-fn a_consumer_says_so_when_all_servers_are_away() {
+fn that_all_servers_are_away_is_an_error_and_not_told_of_each() {
     let (mut one, mut two) = (Beanstalkd::start(), Beanstalkd::start());
     let servers = addresses(&[&one, &two]);
     one.kill();
@@ -162,46 +180,43 @@ fn a_consumer_says_so_when_all_servers_are_away() {
     run(async {
         let mut consumer = Consumer::new(&servers, &quick());
         assert!(matches!(consumer.connect().await, Err(Error::Unreachable { .. })));
-        assert!(matches!(consumer.reserve().await.err(), Some(Error::Unreachable { .. })));
+        assert!(matches!(consumer.next().await, Err(Error::Unreachable { .. })));
         two.restart();
         until(async || consumer.connect().await.is_ok()).await;
         direct(&two).await.put(&job("two")).await.unwrap();
-        assert_eq!(consumer.reserve().await.unwrap().server(), &two.address());
+        assert_eq!(next(&mut consumer).await.0, 1);
     });
 }
 
-#[test]
-fn a_held_job_that_is_dropped_is_ready_again_at_once() {
-    let server = Beanstalkd::start();
-    run(async {
-        let mut client = direct(&server).await;
-        let id = client.put(&job("x")).await.unwrap();
-        let mut consumer = Consumer::new(&addresses(&[&server]), &quick());
-        drop(consumer.reserve().await.unwrap());
-        until(async || client.stats().await.unwrap().ready == 1).await;
-        let mut held = consumer.reserve().await.unwrap();
-        assert_eq!(held.id(), id);
-        held.release(Priority(3), Delay(0)).await.unwrap();
-        drop(held);
-        let mut held = consumer.reserve().await.unwrap();
-        held.bury(Priority(4)).await.unwrap();
-        assert_eq!(client.stats_job(id).await.unwrap().unwrap().priority, Priority(4));
-    });
+/// A client with a job that it has reserved.
+async fn holding(server: &Beanstalkd) -> (Client, Job, Instant) {
+    let mut client = direct(server).await;
+    client.put(&job("ours")).await.unwrap();
+    let Ok(Reservation::Job(job)) = client.reserve().await else { panic!("no job") };
+    (client, job, Instant::now())
+}
+
+/// Tries until the server is back.
+async fn regained(client: &mut Client, job: &Job, since: Instant) -> bool {
+    let mut found = None;
+    until(async || {
+        found = client.regain(job, since.elapsed()).await.ok();
+        found.is_some()
+    })
+    .await;
+    found.unwrap()
 }
 
 #[test]
 fn a_job_whose_server_restarted_is_had_back_and_finished() {
     let mut server = Beanstalkd::durable();
     run(async {
-        direct(&server).await.put(&job("x")).await.unwrap();
-        let mut consumer = Consumer::new(&addresses(&[&server]), &quick());
-        let mut held = consumer.reserve().await.unwrap();
+        let (mut client, job, since) = holding(&server).await;
         server.kill();
-        assert!(matches!(held.touch().await, Err(Error::Lost { .. } | Error::Unreachable { .. })));
         server.restart();
-        until(async || held.touch().await.is_ok()).await;
+        assert!(regained(&mut client, &job, since).await);
         assert_eq!(direct(&server).await.stats().await.unwrap().reserved, 1);
-        held.delete().await.unwrap();
+        client.delete(job.id).await.unwrap();
         let stats = direct(&server).await.stats().await.unwrap();
         assert_eq!((stats.ready, stats.reserved), (0, 0));
     });
@@ -211,30 +226,45 @@ fn a_job_whose_server_restarted_is_had_back_and_finished() {
 fn a_job_that_another_worker_took_meanwhile_is_not_ours() {
     let mut server = Beanstalkd::durable();
     run(async {
-        direct(&server).await.put(&job("x")).await.unwrap();
-        let mut consumer = Consumer::new(&addresses(&[&server]), &quick());
-        let mut held = consumer.reserve().await.unwrap();
+        let (mut client, job, since) = holding(&server).await;
         server.kill();
         server.restart();
         let mut other = direct(&server).await;
-        let taken = other.reserve_job(held.id()).await.unwrap();
-        until(async || matches!(held.delete().await, Err(Error::NotFound { .. }))).await;
-        other.delete(taken.id).await.unwrap();
+        other.reserve_job(job.id).await.unwrap();
+        assert!(!regained(&mut client, &job, since).await);
+        other.delete(job.id).await.unwrap();
+        assert!(!regained(&mut client, &job, since).await);
     });
 }
 
 #[test]
-fn another_job_with_the_same_number_is_left_alone() {
+fn another_job_with_the_same_number_is_left_as_it_is() {
     let mut server = Beanstalkd::start();
     run(async {
-        direct(&server).await.put(&job("ours")).await.unwrap();
-        let mut consumer = Consumer::new(&addresses(&[&server]), &quick());
-        let mut held = consumer.reserve().await.unwrap();
+        let (mut client, held, since) = holding(&server).await;
         server.kill();
         server.restart();
-        let mut client = direct(&server).await;
-        assert_eq!(client.put(&job("theirs")).await.unwrap(), held.id());
-        until(async || matches!(held.delete().await, Err(Error::NotFound { .. }))).await;
-        assert_eq!(client.peek_ready().await.unwrap().unwrap().body, "theirs");
+        let mut other = direct(&server).await;
+        let theirs = NewJob { delay: Delay(1000), ..job("theirs") };
+        assert_eq!(other.put(&theirs).await.unwrap(), held.id);
+        assert!(!regained(&mut client, &held, since).await);
+        let found = other.stats_job(held.id).await.unwrap().unwrap();
+        assert_eq!((found.state, found.reserves), (JobState::Delayed, 0));
+    });
+}
+
+#[test]
+fn a_younger_job_with_the_same_number_and_the_same_body_is_not_taken_for_ours() {
+    let mut server = Beanstalkd::start();
+    run(async {
+        let (mut client, held, since) = holding(&server).await;
+        server.kill();
+        server.restart();
+        let mut other = direct(&server).await;
+        assert_eq!(other.put(&job("ours")).await.unwrap(), held.id);
+        // As if ours had been reserved a while before that.
+        let since = since.checked_sub(Duration::from_mins(1)).unwrap();
+        assert!(!regained(&mut client, &held, since).await);
+        assert_eq!(other.stats().await.unwrap().ready, 1);
     });
 }

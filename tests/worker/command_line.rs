@@ -1,5 +1,7 @@
 //! The flags of the old worker, and what is said of wrong ones.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
 use crate::scene::Scene;
@@ -15,6 +17,17 @@ fn an_application_path_is_needed() {
     assert_eq!(said(&[]), (Some(64), "Must specify an application path\n".into()));
     let missing = "ayl_worker: the application's folder /no/such/folder is not there\n";
     assert_eq!(said(&["-a", "/no/such/folder"]), (Some(66), missing.into()));
+}
+
+#[test]
+fn a_path_that_no_frame_can_carry_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(OsStr::from_bytes(b"caf\xe9"));
+    std::fs::create_dir(&path).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ayl_worker")).arg("-a").arg(&path).output().unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, format!("ayl_worker: {}: the path of an application has to be UTF-8\n", path.display()));
 }
 
 #[test]

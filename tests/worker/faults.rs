@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::beanstalkd::Beanstalkd;
 use crate::scene::{Scene, exists, kill, until};
+use crate::watched::Watched;
 
 #[test]
 fn a_queue_that_is_away_is_waited_for() {
@@ -187,4 +188,49 @@ fn an_executor_that_dies_idle_is_replaced() {
     until("there is another", || worker.executor() != first);
     let id = scene.put("bury", "Ledger.write('run')");
     scene.until_state(id, None);
+}
+
+#[test]
+fn a_job_that_does_not_fit_into_a_stopped_executors_socket_does_not_hold_the_worker_up() {
+    let scene = Scene::with(Beanstalkd::with(&["-b", ".", "-f", "0", "-z", "2000000"]));
+    let mut watched = Watched::spawn(&scene, "notify", scene.command().args(["--stop-timeout", "300ms"]));
+    watched.until_says("STATUS", "waits for a job");
+    kill(watched.worker.executor(), "STOP");
+    let id = scene.put("bury", &format!("Ledger.write('run') # {}", "x".repeat(1_500_000)));
+    watched.until_says("X_AYL_JOB", &format!("{id} "));
+    watched.worker.signal("TERM");
+    assert_eq!(watched.worker.ended().code(), Some(0));
+    scene.until_state(id, Some("ready"));
+    let _next = scene.worker();
+    scene.until_state(id, None);
+    assert_eq!(scene.ledger(), ["run"]);
+}
+
+#[test]
+fn a_tube_that_the_application_has_chosen_and_that_cannot_be_ends_the_worker() {
+    let scene = Scene::new();
+    let chosen = "module Ayl; class MessageOptions; def self.default_queue_name = 'a b'; end; end\n";
+    fs::write(scene.path("config/environment.rb"), chosen).unwrap();
+    let mut worker = scene.worker();
+    assert_eq!(worker.ended().code(), Some(1));
+    let said = "the application does not boot: the tube it has chosen is none: the tube's name \"a b\" has ' ' in it";
+    assert!(worker.log().contains(said), "{}", worker.log());
+}
+
+#[test]
+fn an_executor_that_chooses_another_tube_when_it_is_started_again_is_followed_there() {
+    let scene = Scene::new();
+    let chosen =
+        "module Ayl; class MessageOptions; def self.default_queue_name = File.read('tube'); end; end\n";
+    fs::write(scene.path("config/environment.rb"), format!("{chosen}File.write('booted', '')\n")).unwrap();
+    fs::write(scene.path("tube"), "first").unwrap();
+    let worker = scene.worker();
+    worker.until_log("has chosen the tube first");
+    until("it waits for a job", || scene.ask("stats-tube first\r\n").contains("current-waiting: 1"));
+    fs::write(scene.path("tube"), "second").unwrap();
+    kill(worker.executor(), "KILL");
+    worker.until_log("has chosen the tube second");
+    let body = crate::scene::message("bury", "File.write('ran', '')");
+    scene.ask(&format!("use second\r\nput 0 0 60 {}\r\n{body}\r\n", body.len()));
+    until("its job runs", || scene.path("ran").exists());
 }

@@ -10,6 +10,8 @@ mod command_line;
 mod faults;
 mod outage;
 mod outcomes;
+mod preloaders;
 mod runtimes;
 mod servers;
 mod stopping;
+mod watched;

@@ -2,60 +2,13 @@
 //! ends meanwhile, that of the third goes on.
 
 use std::fs;
-use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
-use crate::scene::{Scene, Worker, exists, until};
+use crate::scene::{Scene, exists, until};
+use crate::watched::Watched;
 
 /// How often a worker may wake up in a second of outage, all its attempts to connect together.
 const WAKES: u64 = 40;
-
-/// A worker, and what it tells its supervisor.
-struct Watched {
-    worker: Worker,
-    notify: UnixDatagram,
-    said: Vec<String>,
-}
-
-impl Watched {
-    fn new(scene: &Scene, name: &str) -> Self {
-        let path = scene.path(name);
-        let notify = UnixDatagram::bind(&path).unwrap();
-        notify.set_nonblocking(true).unwrap();
-        let worker = scene.spawn(scene.command().env("NOTIFY_SOCKET", &path));
-        Self { worker, notify, said: Vec::new() }
-    }
-
-    /// What it said last of `key`.
-    fn says(&mut self, key: &str) -> Option<&str> {
-        let mut bytes = [0; 4096];
-        while let Ok(count) = self.notify.recv(&mut bytes) {
-            self.said.extend(String::from_utf8_lossy(&bytes[..count]).lines().map(str::to_owned));
-        }
-        self.said.iter().rev().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
-    }
-
-    #[track_caller]
-    fn until_says(&mut self, key: &str, text: &str) {
-        until(&format!("{key} begins with {text:?}"), || {
-            self.says(key).is_some_and(|value| value.starts_with(text))
-        });
-    }
-
-    /// How often it has gone to sleep so far.
-    fn sleeps(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.worker.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
-        line.trim().parse().unwrap()
-    }
-
-    /// Processor time used so far, in hundredths of a second.
-    fn cost(&self) -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.worker.pid())).unwrap();
-        let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
-        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
-    }
-}
 
 fn outage(length: Duration) {
     let mut scene = Scene::new();

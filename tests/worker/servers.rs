@@ -3,7 +3,8 @@
 use std::fs;
 
 use crate::beanstalkd::Beanstalkd;
-use crate::scene::{Scene, Worker, message};
+use crate::scene::{Scene, Worker, message, until};
+use crate::watched::Watched;
 
 /// A worker of the scene's server and of another.
 fn worker_of_both(scene: &Scene, other: &Beanstalkd) -> Worker {
@@ -99,4 +100,27 @@ fn a_worker_that_owes_a_server_leaves_when_its_time_is_up() {
     assert!(worker.log().contains("no longer this worker's"), "{}", worker.log());
     scene.server.restart();
     scene.until_state(id, Some("ready"));
+}
+
+#[test]
+fn that_one_of_several_servers_is_away_is_said_once_and_shown_while_the_worker_is_idle() {
+    let mut scene = Scene::new();
+    let other = Beanstalkd::start();
+    let both = format!("{},{}", scene.server.address(), other.address());
+    let mut worker = Watched::spawn(&scene, "notify", scene.command().env("AYL_BEANSTALK", both));
+    worker.until_says("STATUS", "waits for a job");
+    scene.server.kill();
+    let address = scene.server.address();
+    until("its absence is shown", || {
+        let status = worker.says("STATUS").unwrap_or_default();
+        status.starts_with("waits for a job; ") && status.contains(&format!("beanstalkd at {address}"))
+    });
+    put_at(&other, "Ledger.write('other')");
+    scene.until_ledger(1);
+    scene.server.restart();
+    until("it is back", || worker.says("STATUS") == Some("waits for a job"));
+    let log = worker.worker.log();
+    assert_eq!(log.matches("the jobs of the other servers go on").count(), 1, "{log}");
+    assert_eq!(log.matches(&format!("beanstalkd at {address} is back")).count(), 1, "{log}");
+    assert!(!log.contains("trying again until it is there"), "{log}");
 }

@@ -22,7 +22,7 @@ use crate::cli::screen::Screen;
 use crate::names::Tube;
 use crate::queue::{self, Client};
 
-/// So many jobs are held at once. Their time to run goes on while they are written.
+/// How many jobs are held at once. Their time to run goes on while they are written.
 const BATCH: usize = 64;
 
 /// `eat_job`.

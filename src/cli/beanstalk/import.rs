@@ -15,13 +15,13 @@ use serde_json::json;
 use super::fault::{broken, fault};
 use super::session::{Interrupt, Session};
 use super::{base64, print, say};
-use crate::beanstalk::{Delay, JobState, Priority, Refusal, Ttr};
+use crate::beanstalk::{Delay, JobId, JobState, Priority, Refusal, Ttr};
 use crate::cli::exit::{Error, Exit};
 use crate::cli::screen::Screen;
 use crate::names::Tube;
 use crate::queue::{self, Client, NewJob};
 
-/// So many jobs are on their way together.
+/// How many jobs are on their way together.
 const BATCH: usize = 1000;
 
 /// The arguments of `import`.
@@ -170,36 +170,57 @@ fn next(input: &mut dyn BufRead, line: &mut u64, tube: Option<&Tube>) -> Result<
 
 async fn put(client: &mut Client, batch: &[Imported], tally: &mut Tally) -> Result<(), Error> {
     let mut buried = Vec::new();
+    let mut done = Ok(());
     for run in batch.chunk_by(|one, next| one.tube == next.tube) {
-        client.use_tube(&run[0].tube).await.map_err(|error| fault(&error))?;
-        let jobs =
-            run.iter().map(|import| NewJob { body: import.job.body.as_slice(), ..borrowed(&import.job) });
-        let mut due = run.iter();
-        client
-            .put_many(jobs, |_, result| {
-                let Some(import) = due.next() else { return };
-                match result {
-                    Ok(id) => {
-                        tally.put += 1;
-                        if import.buried {
-                            buried.push((id, import.job.priority));
-                        }
-                    }
-                    Err(error) => {
-                        tally.refused += 1;
-                        tally.full |= is_full(&error);
-                        say(&format!("line {}: {error}", import.line));
-                    }
-                }
-            })
-            .await
-            .map_err(|error| broken(&error))?;
+        done = put_on_one(client, run, tally, &mut buried).await;
+        if done.is_err() {
+            break;
+        }
     }
-    client.bury_each(&buried).await.map_err(|error| broken(&error))
+    if done.is_ok() {
+        done = client.bury_each(&buried).await.map_err(|error| broken(&error));
+    }
+    if done.is_err() && !buried.is_empty() {
+        // On another connection these numbers may be other jobs'.
+        let ids: Vec<String> = buried.iter().map(|(id, _)| id.to_string()).collect();
+        let ids = ids.join(" ");
+        say(&format!("jobs that were put and perhaps not buried, but delayed for 136 years: {ids}"));
+    }
+    done
 }
 
-fn borrowed(job: &NewJob<Vec<u8>>) -> NewJob<&'static [u8]> {
-    NewJob { priority: job.priority, delay: job.delay, ttr: job.ttr, body: &[] }
+/// Puts jobs of one tube; adds to `buried` those that are to be buried.
+async fn put_on_one(
+    client: &mut Client,
+    run: &[Imported],
+    tally: &mut Tally,
+    buried: &mut Vec<(JobId, Priority)>,
+) -> Result<(), Error> {
+    client.use_tube(&run[0].tube).await.map_err(|error| fault(&error))?;
+    let jobs = run.iter().map(|Imported { job, .. }| NewJob {
+        priority: job.priority,
+        delay: job.delay,
+        ttr: job.ttr,
+        body: job.body.as_slice(),
+    });
+    let mut due = run.iter();
+    let put = client.put_many(jobs, |_, result| {
+        let Some(import) = due.next() else { return };
+        match result {
+            Ok(id) => {
+                tally.put += 1;
+                if import.buried {
+                    buried.push((id, import.job.priority));
+                }
+            }
+            Err(error) => {
+                tally.refused += 1;
+                tally.full |= is_full(&error);
+                say(&format!("line {}: {error}", import.line));
+            }
+        }
+    });
+    put.await.map_err(|error| broken(&error))
 }
 
 fn is_full(error: &queue::Error) -> bool {

@@ -59,7 +59,7 @@ impl Which {
 pub(super) struct ListJobs {
     #[command(flatten)]
     which: Which,
-    /// At most so many
+    /// At most this many
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }

@@ -62,7 +62,7 @@ struct Output {
     /// Write JSON
     #[arg(long, global = true)]
     json: bool,
-    /// Show it again every second, or every so many, until q or Ctrl-C
+    /// Show it again every second, or this many seconds, until q or Ctrl-C
     #[arg(
         long,
         global = true,

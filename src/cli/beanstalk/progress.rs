@@ -48,7 +48,7 @@ impl Bar {
         if stdout().is_terminal() { Self(None) } else { Self::new(total) }
     }
 
-    /// So much is done.
+    /// This much is done.
     pub(super) fn show(&self, done: u64) {
         if let Some(bar) = &self.0 {
             bar.set_position(done);

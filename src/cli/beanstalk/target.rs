@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::Args;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
-use tokio::runtime::Builder;
 
 use crate::cli::exit::{Error, Exit};
 use crate::names::{ServerAddress, Tube};
+use crate::process::block_on;
 use crate::queue::{Client, Options};
 
 const HOST: &str = "Host of beanstalkd, or unix:/PATH [default: the one in AYL_BEANSTALK, else 127.0.0.1]";
@@ -70,11 +70,10 @@ pub(super) fn tubes(text: &OsStr) -> Vec<CompletionCandidate> {
     let anywhere = Target { host: None, port: None, tube: None };
     let variable = std::env::var("AYL_BEANSTALK").ok();
     let Ok(server) = anywhere.server(variable.as_deref()) else { return Vec::new() };
-    let Ok(runtime) = Builder::new_current_thread().enable_all().build() else { return Vec::new() };
     // Nobody waits for a shell that completes.
     let options = Options { connect_timeout: Duration::from_millis(500), ..Options::default() };
-    let found = runtime.block_on(async { Client::new(server, options).list_tubes().await });
-    let names = found.unwrap_or_default().into_iter().map(String::from);
+    let found = block_on(async { Client::new(server, options).list_tubes().await });
+    let names = found.into_iter().flatten().flatten().map(String::from);
     names.filter(|name| name.starts_with(text)).map(CompletionCandidate::new).collect()
 }
 

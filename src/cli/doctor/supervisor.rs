@@ -12,7 +12,7 @@ use crate::control::client::hint;
 use crate::control::status::{InstanceStatus, ReleaseStatus, State};
 use crate::names::{ApplicationName, InstanceId, ServerAddress, Version};
 
-/// An instance that has been starting for so many seconds is stuck. An application's boot
+/// An instance that has been starting for this long, in seconds, is stuck. An application's boot
 /// takes less, and a herd of them has its turn sooner.
 const STUCK: i64 = 300;
 

@@ -46,7 +46,7 @@ Files:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Whether a timetable can be used, with everything that is wrong
+    /// Check a timetable, and list everything that is wrong with it
     Check(check::Check),
     /// What is due in a span of time
     Preview(preview::Preview),

@@ -29,7 +29,7 @@ pub(super) struct Preview {
     /// Before that time [default: a day after --from]
     #[arg(long, value_name = "TIME", value_parser = instant)]
     to: Option<Timestamp>,
-    /// At most so many slots
+    /// At most this many slots
     #[arg(long, value_name = "SLOTS", default_value_t = 1000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,

@@ -13,7 +13,7 @@ use crate::cli::screen::{Screen, Tone};
 use crate::cli::table::{Cell, Column, Fit, Row, Table, fold, note_width};
 use crate::control::status::{InstanceStatus, SUMMED, State, rfc3339};
 
-/// A reason has at most so many lines on a terminal: enough for an error and where it comes from.
+/// The most lines a reason has on a terminal: enough for an error and where it comes from.
 const REASON_LINES: usize = 8;
 
 const fn column(title: &'static str, right: bool, fit: Fit) -> Column {

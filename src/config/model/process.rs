@@ -94,7 +94,7 @@ pub struct Limits {
 /// The value of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Bound {
-    /// At most so many, of the limit's unit.
+    /// At most this many, of the limit's unit.
     At(u64),
     /// `unlimited`.
     Unlimited,
@@ -115,7 +115,7 @@ pub enum LogTarget {
     File {
         /// `file`: absolute once rendered; different for every instance.
         path: Template,
-        /// `max_size`: rotated when it has grown to so many bytes.
+        /// `max_size`: rotated when it has grown to this many bytes.
         max_size: u64,
         /// `keep`: how many rotated files are kept beside it.
         keep: u32,

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn no_circle() {
+    fn daemons_that_wait_for_others_in_order_are_no_circle() {
         assert_eq!(circle(&[]), None);
         assert_eq!(circle(&[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d"]), ("d", &[])]), None);
     }

@@ -20,7 +20,7 @@ impl Core {
     fn advance_executor(&mut self, now: Duration, out: &mut Vec<Action>) {
         match self.executor {
             // The application boots when the queue has been seen once: then the worker is of use.
-            Executor::Absent { deaths } if self.leaving.is_none() && self.shown_queue() => {
+            Executor::Absent { deaths } if self.leaving.is_none() && self.has_seen_queue() => {
                 self.executor = Executor::Booting { deaths };
                 out.push(Action::StartExecutor);
             }
@@ -42,17 +42,17 @@ impl Core {
     }
 
     /// Whether the queue was reached at least once.
-    fn shown_queue(&self) -> bool {
+    fn has_seen_queue(&self) -> bool {
         self.queue == Queue::Up || !matches!(self.shown, None | Some(Doing::NoQueue))
     }
 
-    /// A job that its server cannot be told of does not keep the worker from the others' jobs.
+    /// A job that has ended while its server is away does not keep the worker from the jobs of others.
     fn owe(&mut self, now: Duration, out: &mut Vec<Action>) {
-        let without_server = |job: &mut Job| job.hold == Hold::Unsure && !job.is_with_executor();
         if self.queue == Queue::Up || !self.settings.others {
             return;
         }
-        let Some(job) = self.job.take_if(without_server) else { return };
+        let has_no_server = |job: &mut Job| job.hold == Hold::Unsure && !job.is_with_executor();
+        let Some(job) = self.job.take_if(has_no_server) else { return };
         match &job.progress {
             Progress::Judged { judgement, .. } => {
                 if let Judgement::Ran(Outcome::Exited(status)) = *judgement {
@@ -183,7 +183,7 @@ impl Core {
                 // Quick jobs would only make the supervisor busy.
                 _ => return,
             },
-            (_, Executor::Absent { .. }) if !self.shown_queue() => Doing::NoQueue,
+            (_, Executor::Absent { .. }) if !self.has_seen_queue() => Doing::NoQueue,
             (_, Executor::Absent { .. } | Executor::Booting { .. } | Executor::Ending { .. }) => {
                 Doing::Booting
             }

@@ -17,6 +17,9 @@ pub enum Event {
         /// Whether the queue may have heard that question.
         heard: bool,
     },
+    /// One of several servers went away, or is back. Which, and why, is the shell's to say: the
+    /// worker is shown anew.
+    Servers,
     /// The answer to the open [`Ask`].
     Answer(Answer),
     /// The server of a job that was owed is back.

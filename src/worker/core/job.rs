@@ -238,7 +238,7 @@ impl Job {
         }
     }
 
-    /// Whether so many whole workers died over it that it is not tried again.
+    /// How many whole workers died over it, once they are too many for another try.
     pub(super) fn kills_workers(&self) -> Option<u64> {
         self.facts.map(|facts| facts.worker_deaths).filter(|&deaths| deaths >= WORKER_DEATHS)
     }

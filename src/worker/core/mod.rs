@@ -53,7 +53,7 @@ use crate::beanstalk::JobId;
 
 /// How long a job runs before its statistics are asked for, and it is shown.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// Until then another SIGTERM is the first one again: when a supervisor dies, the kernel
+/// Another SIGTERM within this time is the same one: when a supervisor dies, the kernel
 /// sends one for each of its threads.
 const ECHO: Duration = Duration::from_millis(300);
 /// How long an executor may take to leave when it is asked to.
@@ -139,6 +139,11 @@ impl Core {
         }
     }
 
+    /// Whether an executor has been started and not said yet how its boot went.
+    pub fn is_booting(&self) -> bool {
+        matches!(self.executor, Executor::Booting { .. })
+    }
+
     /// The job at hand.
     pub fn job(&self) -> Option<&Job> {
         self.job.as_ref()
@@ -150,6 +155,11 @@ impl Core {
             Event::QueueUp => self.queue = Queue::Up,
             Event::QueueDown { heard } => self.disconnected(heard),
             Event::Repaid { job, verdict } => self.repaid(*job, verdict, now, out),
+            Event::Servers => {
+                if self.shown == Some(Doing::Idle) {
+                    self.shown = None;
+                }
+            }
             Event::Answer(answer) => self.answered(answer, now, out),
             Event::Booted => self.booted(now),
             Event::BootFailed(reason) => {

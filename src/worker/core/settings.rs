@@ -22,7 +22,7 @@ pub struct Settings {
 /// When an executor makes room for a fresh one, always between two jobs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Recycle {
-    /// After so many jobs.
+    /// After this many jobs.
     pub max_jobs: Option<u64>,
     /// When its resident memory is larger, in bytes, shared pages counted too.
     pub max_memory: Option<u64>,

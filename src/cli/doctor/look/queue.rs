@@ -11,6 +11,7 @@ use crate::cli::doctor::disk::Room;
 use crate::cli::doctor::finding::first_line;
 use crate::cli::doctor::queue::{Answer, SeenTube, Server, is_local, listeners};
 use crate::names::ServerAddress;
+use crate::process::block_on;
 use crate::queue::{Client, Error, Options};
 
 /// How long it may take to connect,
@@ -18,13 +19,12 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// and to give each answer.
 const ANSWER: Duration = Duration::from_secs(3);
 
-/// Of so many tubes with buried jobs the age of the oldest is looked up.
+/// For at most this many tubes with buried jobs the age of the oldest is looked up.
 const AGES: usize = 200;
 
 /// Looks at one server, and at the disk with its binlog.
 pub(in crate::cli::doctor) fn look(address: ServerAddress) -> (Server, Option<Room>) {
-    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let answer = match asked.map(|reactor| reactor.block_on(ask(&address))) {
+    let answer = match block_on(ask(&address)) {
         Ok(answer) => answer.map_err(|error| why(&error)),
         Err(error) => Err(error.to_string()),
     };

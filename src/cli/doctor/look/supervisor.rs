@@ -8,12 +8,11 @@ use crate::control::client::{Client, ClientError};
 use crate::control::messages::{FailureKind, Refusal, Request, Response};
 use crate::control::status::{InstanceStatus, ReleaseStatus};
 use crate::names::{Selector, ServerAddress};
+use crate::process::block_on;
 
 /// Asks the supervisor whose runtime directory this is.
 pub(in crate::cli::doctor) fn look(runtime: &Path) -> Supervisor {
-    let asked = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let asked = asked.map(|reactor| reactor.block_on(ask(runtime)));
-    match asked {
+    match block_on(ask(runtime)) {
         Ok(Ok(running)) => Supervisor::Runs(running),
         Ok(Err(ClientError::NotRunning { path, .. })) => Supervisor::Away(path),
         Ok(Err(ClientError::NotPermitted(_) | ClientError::Refused(Refusal::Stranger { .. }))) => {

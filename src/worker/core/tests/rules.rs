@@ -237,6 +237,16 @@ fn a_queue_that_is_away_costs_nothing_but_time() {
 }
 
 #[test]
+fn what_is_said_of_servers_is_shown_while_the_worker_is_idle_and_no_other_time() {
+    let mut idle = Play::idle(settings());
+    assert_eq!(idle.tell(Event::Servers), [Action::Show(Doing::Idle)]);
+    assert_eq!(Play::running(settings(), None).tell(Event::Servers), []);
+    let mut down = Play::idle(settings());
+    down.tell(Event::QueueDown { heard: false });
+    assert_eq!(down.tell(Event::Servers), []);
+}
+
+#[test]
 fn while_the_queue_is_away_nothing_is_due_but_what_the_job_itself_asks_for() {
     let mut idle = Play::idle(settings());
     idle.tell(Event::QueueDown { heard: true });
