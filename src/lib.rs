@@ -18,6 +18,10 @@
 // Output goes through writers that can fail; tests may print and unwrap.
 #![warn(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
+// What tests share is a file that names this crate as those outside of it do.
+#[cfg(test)]
+extern crate self as abaqis_daemons;
+
 // `unsafe` lives in `process` alone.
 #[forbid(unsafe_code)]
 pub mod names;

@@ -17,6 +17,9 @@ mod render;
 mod spec;
 
 #[cfg(test)]
+#[path = "../../tests/support/made_up.rs"]
+pub(crate) mod made_up;
+#[cfg(test)]
 mod tests;
 
 pub use change::{Change, ChangeAction, Plan, Reason};

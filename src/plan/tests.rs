@@ -7,10 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{
-    Account, Backoff, Daemon, Drain, Kill, Kind, Limits, LogTarget, Milli, Policy, Process, Ready, Restart,
-    Signal, StartLimit,
-};
+use crate::config::{Daemon, Drain, Kind, Policy};
 use crate::names::InstanceId;
 
 /// One daemon: how many, which command, which timeout, and whether it can be started.
@@ -20,48 +17,17 @@ type Choice = (u32, u8, u8, bool);
 const NAMES: [&str; 3] = ["solr", "preloader", "worker"];
 
 fn daemon(index: usize, (count, command, timeout, _): Choice) -> Daemon {
-    let account = Account {
-        user: "app".into(),
-        uid: 1,
-        group: "app".into(),
-        gid: 1,
-        home: "/".into(),
-        shell: "/bin/sh".into(),
-    };
     Daemon {
         name: NAMES[index].parse().unwrap(),
         kind: Kind::Other,
         count,
         scale: None,
-        process: Arc::new(Process {
-            command: [format!("run-{command}").parse().unwrap()].into(),
-            account: Arc::new(account),
-            directory: "/".parse().unwrap(),
-            umask: 0o022,
-            env: Arc::default(),
-            env_file: None,
-            nice: 0,
-            limits: Arc::new(Limits::default()),
-            watchdog: None,
-            log: LogTarget::Null,
-        }),
+        process: Arc::new(made_up::process(&format!("run-{command}"), None)),
         drain: Drain::default(),
         policy: Arc::new(Policy {
-            restart: Restart::Always,
-            backoff: Backoff {
-                initial: Duration::ZERO,
-                max: Duration::ZERO,
-                factor: Milli(1000),
-                jitter: Milli(0),
-                reset_after: Duration::ZERO,
-            },
-            start_limit: StartLimit { count: 1, within: Duration::from_secs(1) },
-            ready: Ready::None,
-            ready_timeout: Duration::from_secs(1),
             after: index.checked_sub(1).map(|before| NAMES[before].parse().unwrap()).into_iter().collect(),
-            stop_signal: Signal::TERM,
             stop_timeout: Duration::from_secs(timeout.into()),
-            kill: Kill::Group,
+            ..made_up::policy()
         }),
     }
 }
@@ -75,23 +41,9 @@ fn wanted(version: u8, choices: &BTreeMap<(bool, usize), Choice>) -> Wanted {
     });
     let mut wanted = Wanted::new();
     for ((application, index), choice) in choices {
-        let daemon = Arc::new(daemon(*index, *choice));
-        for number in 1..=choice.0 {
-            let id = InstanceId {
-                application: if *application { "abaqis" } else { "rqi" }.parse().unwrap(),
-                release: None,
-                daemon: daemon.name.clone(),
-                number,
-            };
-            let spec = InstanceSpec {
-                id: id.clone(),
-                daemon: daemon.clone(),
-                release: release.clone(),
-                env_file: None,
-                blocked: choice.3.then(|| "no version".into()),
-            };
-            wanted.insert(id, Arc::new(spec));
-        }
+        let application = if *application { "abaqis" } else { "rqi" };
+        let blocked = choice.3.then(|| "no version".into());
+        made_up::add_to(&mut wanted, application, daemon(*index, *choice), &release, blocked.as_ref());
     }
     wanted
 }

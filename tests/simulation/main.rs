@@ -13,6 +13,8 @@
 //! ```
 
 mod checks;
+#[path = "../support/made_up.rs"]
+mod made_up;
 mod operator;
 mod pools;
 mod process;

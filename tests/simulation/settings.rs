@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abaqis_daemons::config::{
-    Account, Backoff, Budget, Daemon, Drain, Kill, Kind, Limits, LogTarget, Milli, OnDrainTimeout, Policy,
-    Process, Ready, Restart, Scale, Scheduler, Signal, StartLimit, Worker,
+    Backoff, Budget, Daemon, Drain, Kill, Kind, Milli, OnDrainTimeout, Policy, Ready, Restart, Scale,
+    Scheduler, StartLimit, Worker,
 };
-use abaqis_daemons::names::InstanceId;
-use abaqis_daemons::plan::{InstanceSpec, Release, Wanted};
+use abaqis_daemons::plan::{Release, Wanted};
 
+use crate::made_up;
 use crate::random::Random;
 
 /// The daemons an application may have, and what each is `after`.
@@ -109,23 +109,8 @@ impl Settings {
             });
             let blocked = self.blocked[application].then(|| "no version".into());
             for ((_, daemon), choice) in self.choices.iter().filter(|((of, _), _)| *of == application) {
-                let daemon = Arc::new(write(DAEMONS[*daemon].0, choice));
-                for number in 1..=choice.count {
-                    let id = InstanceId {
-                        application: name.parse().unwrap(),
-                        release: None,
-                        daemon: daemon.name.clone(),
-                        number,
-                    };
-                    let spec = InstanceSpec {
-                        id: id.clone(),
-                        daemon: daemon.clone(),
-                        release: release.clone(),
-                        env_file: None,
-                        blocked: blocked.clone(),
-                    };
-                    wanted.insert(id, Arc::new(spec));
-                }
+                let daemon = write(DAEMONS[*daemon].0, choice);
+                made_up::add_to(&mut wanted, name, daemon, &release, blocked.as_ref());
             }
         }
         wanted
@@ -170,9 +155,9 @@ fn policy(daemon: usize, random: &mut Random) -> Policy {
         ready,
         ready_timeout: Duration::from_secs(2 + random.below(3)),
         after: DAEMONS[daemon].1.iter().map(|name| name.parse().unwrap()).collect(),
-        stop_signal: Signal::TERM,
         stop_timeout: *random.pick(&[Duration::ZERO, Duration::from_millis(300), STOP_TIMEOUT]),
         kill: *random.pick(&[Kill::Group, Kill::Process]),
+        ..made_up::policy()
     }
 }
 
@@ -188,25 +173,7 @@ fn write(name: &str, choice: &Choice) -> Daemon {
         },
         count: choice.count,
         scale: choice.scale,
-        process: Arc::new(Process {
-            command: [command.parse().unwrap()].into(),
-            account: Arc::new(Account {
-                user: "app".into(),
-                uid: 1,
-                group: "app".into(),
-                gid: 1,
-                home: "/".into(),
-                shell: "/bin/sh".into(),
-            }),
-            directory: "/".parse().unwrap(),
-            umask: 0o022,
-            env: Arc::default(),
-            env_file: None,
-            nice: 0,
-            limits: Arc::new(Limits::default()),
-            watchdog: choice.watchdog,
-            log: LogTarget::Null,
-        }),
+        process: Arc::new(made_up::process(&command, choice.watchdog)),
         policy: Arc::new(choice.policy.clone()),
         drain: Drain {
             timeout: Duration::from_mins(10),

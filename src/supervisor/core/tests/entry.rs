@@ -3,12 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{
-    Account, Backoff, Daemon, Drain, Kill, Kind, Limits, LogTarget, Milli, OnDrainTimeout, Policy, Process,
-    Ready, Restart, Scale, Signal, StartLimit,
-};
-use crate::names::InstanceId;
-use crate::plan::{InstanceSpec, Release, Wanted};
+use crate::config::{Daemon, Drain, Kind, OnDrainTimeout, Policy, Scale};
+use crate::plan::{Release, Wanted, made_up};
 
 /// One daemon of a configuration.
 #[derive(Clone)]
@@ -33,23 +29,7 @@ pub(super) fn daemon(name: &str) -> Entry {
         command: "run".to_owned(),
         watchdog: None,
         blocked: None,
-        policy: Policy {
-            restart: Restart::Always,
-            backoff: Backoff {
-                initial: Duration::from_millis(200),
-                max: Duration::from_mins(1),
-                factor: Milli(2000),
-                jitter: Milli(0),
-                reset_after: Duration::from_mins(1),
-            },
-            start_limit: StartLimit { count: 10, within: Duration::from_mins(10) },
-            ready: Ready::Notify,
-            ready_timeout: Duration::from_mins(1),
-            after: Vec::new(),
-            stop_signal: Signal::TERM,
-            stop_timeout: Duration::from_secs(30),
-            kill: Kill::Group,
-        },
+        policy: made_up::policy(),
         version: "1".to_owned(),
         kind: Kind::Other,
         drain: Drain::default(),
@@ -108,49 +88,20 @@ pub(super) fn wanted(entries: &[Entry]) -> Wanted {
             tube: Some(format!("tube-{}", entry.version).parse().unwrap()),
             beanstalk: [].into(),
         });
-        let daemon = Arc::new(entry.daemon());
-        for number in 1..=entry.count {
-            let id: InstanceId = format!("{}/{number}", entry.name).parse().unwrap();
-            let spec = InstanceSpec {
-                id: id.clone(),
-                daemon: daemon.clone(),
-                release: release.clone(),
-                env_file: None,
-                blocked: entry.blocked.clone(),
-            };
-            wanted.insert(id, Arc::new(spec));
-        }
+        let (application, _) = entry.name.split_once('/').unwrap();
+        made_up::add_to(&mut wanted, application, entry.daemon(), &release, entry.blocked.as_ref());
     }
     wanted
 }
 
 impl Entry {
     fn daemon(&self) -> Daemon {
-        let account = Account {
-            user: "app".into(),
-            uid: 1,
-            group: "app".into(),
-            gid: 1,
-            home: "/".into(),
-            shell: "/bin/sh".into(),
-        };
         Daemon {
             name: self.name.split_once('/').unwrap().1.parse().unwrap(),
             kind: self.kind.clone(),
             count: self.count,
             scale: self.scale,
-            process: Arc::new(Process {
-                command: [self.command.parse().unwrap()].into(),
-                account: Arc::new(account),
-                directory: "/".parse().unwrap(),
-                umask: 0o022,
-                env: Arc::default(),
-                env_file: None,
-                nice: 0,
-                limits: Arc::new(Limits::default()),
-                watchdog: self.watchdog,
-                log: LogTarget::Null,
-            }),
+            process: Arc::new(made_up::process(&self.command, self.watchdog)),
             policy: Arc::new(self.policy.clone()),
             drain: self.drain,
         }
