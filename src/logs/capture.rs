@@ -21,8 +21,13 @@ use crate::process::{Poller, hold_signals};
 /// As much is read of one daemon before the others have their turn, in bytes.
 const TURN: usize = 64 * 1024;
 
-/// Orders that may wait; whoever gives more waits for the thread, which never waits.
+/// Orders that may wait; whoever gives more waits for the thread, which itself waits for nothing but
+/// [`FLUSH`].
 const ORDERS: usize = 64;
+
+/// When pipes are handed over, what was read of them may take so long to be written. Nothing is read
+/// meanwhile.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// After this long a line without an end is shown as it is.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -136,6 +141,19 @@ struct Source {
     sink: Sink,
 }
 
+impl Source {
+    /// Has it written which lines are missing at the end of its file, if some are.
+    fn note_missing(&mut self, token: u64, files: &mut Files) {
+        let Sink::File(gate) = &mut self.sink else { return };
+        let missing = gate.dropped();
+        if let Some(note) = gate.note()
+            && files.write(token, note).is_err()
+        {
+            gate.lose_lines(missing);
+        }
+    }
+}
+
 enum Sink {
     File(Gate),
     Terminal {
@@ -202,7 +220,7 @@ impl Reader {
                 Order::Follow(follower) => self.follower = follower,
                 Order::HandOver { writers, answer } => self.hand_over(writers, answer),
                 Order::Reopen => {
-                    if let Some(files) = &self.files {
+                    if let Some(files) = &mut self.files {
                         files.reopen();
                     }
                 }
@@ -213,7 +231,10 @@ impl Reader {
     fn add(&mut self, token: u64, source: Box<Source>) {
         if let Destination::File(log) = &source.to {
             if self.files.is_none() {
-                self.files = Files::begin().ok();
+                let begun = Files::begin();
+                self.files = begun
+                    .inspect_err(|error| tracing::error!(%error, "nothing is written to log files"))
+                    .ok();
             }
             if let Some(files) = &mut self.files {
                 files.add(token, &source.name, log);
@@ -226,28 +247,29 @@ impl Reader {
         }
     }
 
-    /// Lets go of the pipes; takes them back if nobody waits for them any more.
+    /// Lets go of the pipes, once what was read of them is written; takes them back if nobody waits for them
+    /// any more. If it cannot be written, all stays as it was, and the answer is dropped.
     fn hand_over(&mut self, mut writers: Writers, answer: oneshot::Sender<Vec<HandedPipe>>) {
+        if let Some(files) = &mut self.files {
+            for (token, source) in &mut self.sources {
+                source.note_missing(*token, files);
+            }
+            if !files.flush(FLUSH) {
+                return;
+            }
+        }
+        self.files = None;
         let mut handed = Vec::new();
-        for (token, mut source) in std::mem::take(&mut self.sources) {
+        for (_, mut source) in std::mem::take(&mut self.sources) {
             let _ = self.poller.remove(&source.pipe);
             let partial = match &mut source.sink {
-                Sink::File(gate) => {
-                    if let (Some(files), Some(note)) = (&self.files, gate.note()) {
-                        let _ = files.write(token, note);
-                    }
-                    Vec::new()
-                }
+                Sink::File(_) => Vec::new(),
                 Sink::Terminal { lines, .. } => lines.take_partial(),
             };
             let key = (source.name.to_string(), source.to.clone());
             let writer = writers.iter().position(|(of, _)| *of == key).map(|at| writers.swap_remove(at).1);
             let (instance, to) = key;
             handed.push(HandedPipe { instance, to, reader: source.pipe.into(), writer, partial });
-        }
-        // May wait for the disk: whoever asked waits no longer than it wants to.
-        if let Some(files) = self.files.take() {
-            files.finish();
         }
         let Err(back) = answer.send(handed) else { return };
         for (token, pipe) in (u64::MAX / 2..).zip(back) {
@@ -272,7 +294,7 @@ impl Reader {
         let Some(source) = self.sources.get_mut(&token) else { return };
         match &mut source.sink {
             Sink::File(gate) => {
-                let Some(files) = &self.files else { return };
+                let Some(files) = &mut self.files else { return };
                 if let Some(mut passed) = gate.pass(bytes, files.has_room(token))
                     && let Err(bytes) = files.write(token, std::mem::take(&mut passed.bytes))
                 {
@@ -311,12 +333,12 @@ impl Reader {
     fn end(&mut self, token: u64) {
         let Some(mut source) = self.sources.remove(&token) else { return };
         let _ = self.poller.remove(&source.pipe);
+        if let Some(files) = &mut self.files {
+            source.note_missing(token, files);
+        }
         match &mut source.sink {
-            Sink::File(gate) => {
+            Sink::File(_) => {
                 if let Some(files) = &mut self.files {
-                    if let Some(note) = gate.note() {
-                        let _ = files.write(token, note);
-                    }
                     files.end(token);
                 }
             }

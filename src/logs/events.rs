@@ -11,16 +11,15 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::Duration;
 
 use nix::sys::socket::{UnixAddr, getpeername};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use super::entries::Entries;
 use super::terminal::{Prefix, Terminal, is_colored};
 
 /// The variable that says which events are written.
@@ -32,7 +31,7 @@ const JOURNAL: &str = "/run/systemd/journal/stdout";
 /// While this lives, events are written; dropped, it waits a moment for the last of them.
 #[derive(Debug)]
 #[must_use]
-pub struct Events(Option<Terminal>);
+pub struct Events;
 
 impl Events {
     /// Begins to write as `name`: to the journal if that is what stderr is connected to,
@@ -47,26 +46,24 @@ impl Events {
         let registry = tracing_subscriber::registry().with(filter);
         let failed = |error: TryInitError| io::Error::other(error);
         if under_journal()
-            && let Ok(journal) = tracing_journald::layer()
+            && let Ok(journal) = Entries::begin(name)
         {
-            registry.with(fields_as_they_are(journal, name)).try_init().map_err(failed)?;
-            return Ok(Self(None));
+            registry.with(journal).try_init().map_err(failed)?;
+            return Ok(Self);
         }
         let terminal = Terminal::get()?;
         let prefix = Prefix::new(is_colored(&io::stderr()));
         registry
-            .with(Lines { name: name.to_owned(), terminal: terminal.clone(), prefix, fields })
+            .with(Lines { name: name.to_owned(), terminal, prefix, fields })
             .try_init()
             .map_err(failed)?;
-        Ok(Self(Some(terminal)))
+        Ok(Self)
     }
 }
 
 impl Drop for Events {
     fn drop(&mut self) {
-        if let Some(terminal) = &self.0 {
-            terminal.flush(Duration::from_secs(1));
-        }
+        super::settle();
     }
 }
 
@@ -92,19 +89,6 @@ fn named_by_environment() -> bool {
     stderr.and_then(|stderr| stderr.metadata()).is_ok_and(|found| {
         Ok(found.dev()) == device.parse::<u64>() && Ok(found.ino()) == inode.parse::<u64>()
     })
-}
-
-/// No `F_` before the names of fields, and the priorities of syslog.
-fn fields_as_they_are(journal: tracing_journald::Layer, name: &str) -> tracing_journald::Layer {
-    journal.with_field_prefix(None).with_syslog_identifier(name.to_owned()).with_priority_mappings(
-        PriorityMappings {
-            error: Priority::Error,
-            warn: Priority::Warning,
-            info: Priority::Informational,
-            debug: Priority::Debug,
-            trace: Priority::Debug,
-        },
-    )
 }
 
 /// Events as lines on stderr.

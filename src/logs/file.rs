@@ -10,7 +10,7 @@
 //! user's rights alone: a symbolic link there leads nowhere the user could not go anyway. Any
 //! other folder is refused.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
+use std::time::Duration;
 
 use super::FileLog;
 use super::lines::{newlines, note};
@@ -36,12 +37,14 @@ enum Work {
     Write { token: u64, bytes: Vec<u8> },
     End { token: u64 },
     Reopen,
+    Flush(SyncSender<()>),
 }
 
-/// The thread that writes.
+/// The thread that writes. It may wait for a disk; whoever calls it does not.
 pub(super) struct Files {
     queue: SyncSender<Work>,
-    thread: JoinHandle<()>,
+    /// What found no room in the queue and cannot be dropped: that a file comes or goes. It goes first.
+    backlog: VecDeque<Work>,
     waiting: HashMap<u64, Arc<AtomicUsize>>,
 }
 
@@ -49,18 +52,34 @@ impl Files {
     pub(super) fn begin() -> io::Result<Self> {
         let (queue, work) = sync_channel(QUEUE);
         let thread = thread::Builder::new().name("log-files".to_owned()).stack_size(256 * 1024);
-        let thread = thread.spawn(move || {
+        // It ends with the queue.
+        thread.spawn(move || {
             hold_signals();
             run(&work);
         })?;
-        Ok(Self { queue, thread, waiting: HashMap::new() })
+        Ok(Self { queue, backlog: VecDeque::new(), waiting: HashMap::new() })
     }
 
     pub(super) fn add(&mut self, token: u64, name: &Arc<str>, log: &FileLog) {
         let waiting = Arc::<AtomicUsize>::default();
         self.waiting.insert(token, Arc::clone(&waiting));
-        // May wait for a moment, but for no daemon: its pipe holds more.
-        let _ = self.queue.send(Work::Add { token, name: Arc::clone(name), log: log.clone(), waiting });
+        self.order(Work::Add { token, name: Arc::clone(name), log: log.clone(), waiting });
+    }
+
+    fn order(&mut self, work: Work) {
+        self.backlog.push_back(work);
+        self.catch_up();
+    }
+
+    /// Whether there was room for all of the backlog.
+    fn catch_up(&mut self) -> bool {
+        while let Some(work) = self.backlog.pop_front() {
+            if let Err(TrySendError::Full(work)) = self.queue.try_send(work) {
+                self.backlog.push_front(work);
+                return false;
+            }
+        }
+        true
     }
 
     /// Whether another piece for this file may wait.
@@ -69,7 +88,10 @@ impl Files {
     }
 
     /// Given back if there is no room.
-    pub(super) fn write(&self, token: u64, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+    pub(super) fn write(&mut self, token: u64, bytes: Vec<u8>) -> Result<(), Vec<u8>> {
+        if !self.catch_up() {
+            return Err(bytes);
+        }
         match self.queue.try_send(Work::Write { token, bytes }) {
             Err(TrySendError::Full(work) | TrySendError::Disconnected(work)) => match work {
                 Work::Write { bytes, .. } => Err(bytes),
@@ -86,17 +108,18 @@ impl Files {
 
     pub(super) fn end(&mut self, token: u64) {
         self.waiting.remove(&token);
-        let _ = self.queue.send(Work::End { token });
+        self.order(Work::End { token });
     }
 
-    /// Waits until everything is written. May take as long as the disk does.
-    pub(super) fn finish(self) {
-        drop(self.queue);
-        let _ = self.thread.join();
+    /// Waits until everything is written, but no longer than this; whether it is.
+    pub(super) fn flush(&mut self, at_most: Duration) -> bool {
+        super::flush(|done| self.catch_up() && self.queue.try_send(Work::Flush(done)).is_ok(), at_most)
     }
 
-    pub(super) fn reopen(&self) {
-        let _ = self.queue.send(Work::Reopen);
+    pub(super) fn reopen(&mut self) {
+        if !matches!(self.backlog.back(), Some(Work::Reopen)) {
+            self.order(Work::Reopen);
+        }
     }
 }
 
@@ -115,6 +138,7 @@ fn run(work: &Receiver<Work>) {
             }
             Work::End { token } => drop(files.remove(&token)),
             Work::Reopen => files.values_mut().for_each(|(file, _)| file.file = None),
+            Work::Flush(done) => drop(done.try_send(())),
         }
     }
 }
@@ -226,7 +250,7 @@ impl LogFile {
     }
 }
 
-/// As whom the files of this log are touched.
+/// With whose rights the files of this log are touched; `None`: with ours.
 fn acting(log: &FileLog) -> io::Result<Option<ActingAs>> {
     if users::own_uid() != 0 {
         return Ok(None);
@@ -250,8 +274,8 @@ fn acting(log: &FileLog) -> io::Result<Option<ActingAs>> {
 /// Only the owner of an entry may rename it, in a folder that others may write: `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// Whether nobody but root can put something else in the place of what lies in `folder`. With one
-/// of the bits `protects` in its mode it may be open to others: what lies there is root's.
+/// Whether nobody but root can replace what lies in `folder`. If its mode has one of the bits `protects`,
+/// others may add to it: what is root's there they cannot replace.
 fn is_changed_by_root_alone(folder: &Path, protects: u32) -> io::Result<bool> {
     let found = folder.metadata()?;
     Ok(found.uid() == 0 && (found.mode() & 0o022 == 0 || found.mode() & protects != 0))
@@ -290,87 +314,4 @@ fn open(log: &FileLog) -> io::Result<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use tempfile::TempDir;
-
-    use super::*;
-
-    /// A folder, and a log of its owner's in it.
-    fn log(max_size: u64, keep: u32) -> (TempDir, LogFile) {
-        let folder = TempDir::new().unwrap();
-        // Below /tmp, where everybody may write: so it is made the user's.
-        let owner = (users::own_uid() == 0).then_some((61_007, 61_007));
-        if let Some((uid, gid)) = owner {
-            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).unwrap();
-        }
-        let log = FileLog { path: folder.path().join("a.log"), max_size, keep, owner };
-        (folder, LogFile::new("a/b/1".into(), log))
-    }
-
-    fn text(folder: &TempDir, name: &str) -> String {
-        fs::read_to_string(folder.path().join(name)).unwrap_or_else(|error| error.kind().to_string())
-    }
-
-    #[test]
-    fn files_are_rotated_between_lines() {
-        let (folder, mut file) = log(10, 2);
-        for n in 0..6 {
-            file.write(format!("line{n}\n").as_bytes());
-        }
-        file.write(b"a very long line\nshort\n");
-        assert_eq!(text(&folder, "a.log"), "short\n");
-        assert_eq!(text(&folder, "a.log.1"), "a very long line\n");
-        assert_eq!(text(&folder, "a.log.2"), "line5\n");
-        assert_eq!(text(&folder, "a.log.3"), "entity not found");
-        assert_eq!(file.lost, 0);
-    }
-
-    #[test]
-    fn none_is_kept_if_none_is_wanted() {
-        let (folder, mut file) = log(6, 0);
-        file.write(b"one\ntwo\nthree\n");
-        assert_eq!(text(&folder, "a.log"), "three\n");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn it_goes_on_where_it_was_and_after_it_was_renamed() {
-        let (folder, mut file) = log(1000, 2);
-        fs::write(folder.path().join("a.log"), "before\n").unwrap();
-        fs::set_permissions(folder.path().join("a.log"), fs::Permissions::from_mode(0o666)).unwrap();
-        file.write(b"one\n");
-        fs::rename(folder.path().join("a.log"), folder.path().join("old")).unwrap();
-        file.file = None;
-        file.write(b"two\n");
-        assert_eq!((text(&folder, "old"), text(&folder, "a.log")), ("before\none\n".into(), "two\n".into()));
-    }
-
-    #[test]
-    fn what_could_not_be_written_is_counted() {
-        let (folder, mut file) = log(1000, 2);
-        let gone = folder.path().join("elsewhere");
-        symlink("/etc/passwd", folder.path().join("a.log")).unwrap();
-        file.write(b"one\ntwo\n");
-        file.write(b"three\n");
-        assert_eq!(file.lost, 3);
-        fs::rename(folder.path().join("a.log"), gone).unwrap();
-        file.write(b"four\n");
-        assert_eq!(text(&folder, "a.log"), "[3 lines dropped]\nfour\n");
-    }
-
-    #[test]
-    fn a_folder_of_somebody_else_is_refused() {
-        let (folder, mut file) = log(1000, 2);
-        if users::own_uid() != 0 {
-            return;
-        }
-        file.log.owner = Some((61_008, 61_008));
-        std::os::unix::fs::chown(folder.path(), Some(61_009), None).unwrap();
-        file.write(b"one\n");
-        assert_eq!((file.lost, fs::read_dir(folder.path()).unwrap().count()), (1, 0));
-        let error = open(&file.log).unwrap_err().to_string();
-        assert!(error.ends_with("can be changed by others than root and the daemon's user"), "{error}");
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ pub(super) struct Splitter {
 }
 
 impl Splitter {
-    /// Gives each line that ends in `bytes`, without its end.
+    /// Calls `line` with each line that ends in `bytes`, without its end.
     pub(super) fn push(&mut self, bytes: &[u8], mut line: impl FnMut(&[u8])) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             for part in piece.chunks(LONGEST) {
@@ -26,7 +26,7 @@ impl Splitter {
         }
     }
 
-    /// Gives what has no end yet.
+    /// Calls `line` with what has no end yet.
     pub(super) fn flush(&mut self, mut line: impl FnMut(&[u8])) {
         if !self.partial.is_empty() {
             self.emit(&mut line);
@@ -109,7 +109,7 @@ impl Gate {
         }
     }
 
-    /// As many more have been dropped.
+    /// So many more lines have been dropped.
     pub(super) fn lose_lines(&mut self, lines: u64) {
         self.dropped += lines;
     }

@@ -7,9 +7,9 @@
 //!   terminal   daemon ─► pipe ─► capture ─► queue ─► terminal       one for the terminal
 //! ```
 //!
-//! The capturing thread only reads, and reads always: so no daemon waits for a disk or
-//! a terminal, and nor does the supervisor, which has nothing to do with any of it after
-//! it has handed out the pipe. When the queue to a slow disk or a stopped terminal is
+//! The capturing thread reads, and waits for nobody: so no daemon waits for a disk or a
+//! terminal, and nor does the supervisor, which has nothing to do with any of it after it
+//! has handed out the pipe. When the queue to a slow disk or a stopped terminal is
 //! full, whole lines are dropped and counted: `[17 lines dropped]`. The threads are
 //! begun when somebody first needs them.
 //!
@@ -18,6 +18,7 @@
 //! with its name before each line, until it is started anew.
 
 mod capture;
+mod entries;
 mod events;
 mod file;
 mod journal;
@@ -29,6 +30,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -65,7 +69,7 @@ pub struct FileLog {
     pub path: PathBuf,
     /// Before it would grow beyond this many bytes, a new one is begun.
     pub max_size: u64,
-    /// As many old ones stay beside it: `PATH.1` is the youngest.
+    /// How many old ones are kept beside it: `PATH.1` is the youngest.
     pub keep: u32,
     /// User and group of the daemon. They own the file if they own its folder;
     /// otherwise the group may read it.
@@ -87,11 +91,26 @@ pub struct HandedPipe {
     pub partial: Vec<u8>,
 }
 
-/// Waits a moment until what was said so far is written: before another program takes over.
+/// Waits a moment until what was said so far is written: before the end, or before another program takes
+/// over.
 pub fn settle() {
-    if let Ok(terminal) = terminal::Terminal::get() {
-        terminal.flush(std::time::Duration::from_secs(1));
+    const MOMENT: Duration = Duration::from_secs(1);
+    terminal::flush(MOMENT);
+    entries::flush(MOMENT);
+}
+
+/// Waits until a thread has done all that waits for it, but no longer than `at_most`; whether it has. `ask`
+/// puts a last piece of work into its queue, to be answered when its turn comes; false: there is no room yet.
+fn flush(mut ask: impl FnMut(SyncSender<()>) -> bool, at_most: Duration) -> bool {
+    let end = Instant::now() + at_most;
+    let (done, is_done) = sync_channel(1);
+    while !ask(done.clone()) {
+        if Instant::now() > end {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(1));
     }
+    is_done.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok()
 }
 
 /// Hands out what daemons write to.

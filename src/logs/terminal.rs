@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// As many pieces may wait; each is at most some 64 KiB.
+use super::lines::note;
+
+/// How many pieces may wait; each has at most some 64 KiB.
 const QUEUE: usize = 128;
 
 /// The least width of the names before the lines: that of the supervisor's own.
@@ -30,22 +33,35 @@ enum Piece {
 #[derive(Debug, Clone)]
 pub(super) struct Terminal {
     queue: SyncSender<Piece>,
+    /// Lines for stderr that found no room since that was last said.
+    dropped: Arc<AtomicU64>,
+}
+
+/// The one there is, once somebody has asked for it.
+static TERMINAL: OnceLock<Terminal> = OnceLock::new();
+
+/// Waits until all is written that was given to the terminal before, but no longer than this.
+pub(super) fn flush(at_most: Duration) {
+    if let Some(terminal) = TERMINAL.get() {
+        terminal.flush(at_most);
+    }
 }
 
 impl Terminal {
     /// The one there is; its thread is begun by the first who asks.
     pub(super) fn get() -> io::Result<Self> {
-        static TERMINAL: OnceLock<Terminal> = OnceLock::new();
         if let Some(terminal) = TERMINAL.get() {
             return Ok(terminal.clone());
         }
         let (queue, pieces) = sync_channel(QUEUE);
+        let terminal = Self { queue, dropped: Arc::default() };
+        let dropped = terminal.dropped.clone();
         let thread = thread::Builder::new().name("terminal".to_owned()).stack_size(64 * 1024);
         thread.spawn(move || {
             crate::process::hold_signals();
-            write(&pieces, &mut io::stdout(), &mut io::stderr());
+            write(&pieces, &dropped, &mut io::stdout(), &mut io::stderr());
         })?;
-        Ok(TERMINAL.get_or_init(|| Self { queue }).clone())
+        Ok(TERMINAL.get_or_init(|| terminal).clone())
     }
 
     /// For its stdout. Given back if there is no room.
@@ -58,32 +74,32 @@ impl Terminal {
         }
     }
 
-    /// For its stderr; lost if there is no room.
-    pub(super) fn err(&self, bytes: Vec<u8>) {
-        let _ = self.queue.try_send(Piece::Err(bytes));
+    /// A line for its stderr; dropped and counted if there is no room.
+    pub(super) fn err(&self, line: Vec<u8>) {
+        if self.queue.try_send(Piece::Err(line)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Waits until all is written that was given before, but no longer than this.
-    pub(super) fn flush(&self, at_most: Duration) {
-        let end = Instant::now() + at_most;
-        let (done, written) = sync_channel(1);
-        while self.queue.try_send(Piece::Flush(done.clone())).is_err() {
-            if Instant::now() > end {
-                return;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        let _ = written.recv_timeout(end.saturating_duration_since(Instant::now()));
+    fn flush(&self, at_most: Duration) {
+        super::flush(|done| self.queue.try_send(Piece::Flush(done)).is_ok(), at_most);
     }
 }
 
-fn write(pieces: &Receiver<Piece>, out: &mut impl Write, err: &mut impl Write) {
-    // A terminal that has gone away takes nothing any more: there is nobody to tell.
-    while let Ok(piece) = pieces.recv() {
-        match piece {
-            Piece::Out(bytes) => drop(out.write_all(&bytes).and_then(|()| out.flush())),
-            Piece::Err(bytes) => drop(err.write_all(&bytes).and_then(|()| err.flush())),
-            Piece::Flush(done) => drop(done.try_send(())),
+fn write(pieces: &Receiver<Piece>, dropped: &AtomicU64, out: &mut impl Write, err: &mut impl Write) {
+    while let Ok(first) = pieces.recv() {
+        for piece in std::iter::once(first).chain(pieces.try_iter()) {
+            // A terminal that has gone away takes nothing any more: there is nobody to tell.
+            match piece {
+                Piece::Out(bytes) => drop(out.write_all(&bytes).and_then(|()| out.flush())),
+                Piece::Err(bytes) => drop(err.write_all(&bytes).and_then(|()| err.flush())),
+                Piece::Flush(done) => drop(done.try_send(())),
+            }
+        }
+        // They came after those that found room.
+        if let Some(note) = note(dropped.swap(0, Ordering::Relaxed), false) {
+            drop(err.write_all(&note).and_then(|()| err.flush()));
         }
     }
 }
@@ -148,13 +164,21 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_to_a_stopped_terminal_does_not_wait() {
-        let (queue, _never_read) = sync_channel(2);
-        let terminal = Terminal { queue };
-        assert_eq!(terminal.out(vec![1]), Ok(()));
-        assert_eq!(terminal.out(vec![2]), Ok(()));
-        assert_eq!(terminal.out(vec![3]), Err(vec![3]));
-        terminal.err(vec![4]);
+    fn who_writes_to_a_stopped_terminal_does_not_wait_and_what_is_missing_is_said() {
+        let (queue, pieces) = sync_channel(2);
+        let terminal = Terminal { queue, dropped: Arc::default() };
+        assert_eq!(terminal.out(b"one\n".to_vec()), Ok(()));
+        terminal.err(b"two\n".to_vec());
+        assert_eq!(terminal.out(b"three\n".to_vec()), Err(b"three\n".to_vec()));
+        for _ in 0..3 {
+            terminal.err(b"dropped\n".to_vec());
+        }
         terminal.flush(Duration::from_millis(5));
+        // It goes on.
+        let dropped = terminal.dropped.clone();
+        drop(terminal);
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        write(&pieces, &dropped, &mut out, &mut err);
+        assert_eq!((out, err), (b"one\n".to_vec(), b"two\n[3 lines dropped]\n".to_vec()));
     }
 }

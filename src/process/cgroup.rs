@@ -65,7 +65,7 @@ impl Cgroups {
         Ok(Some(groups))
     }
 
-    /// Those in the directory `root`, with no question whose it is.
+    /// Those in the directory `root`, whoever has delegated it.
     pub fn below(root: PathBuf) -> Self {
         Self { root }
     }
@@ -198,8 +198,8 @@ impl Cgroup {
         Ok(text[..n].split(|&byte| byte == b'\n').any(|line| line == b"populated 1"))
     }
 
-    /// What has urgent news when [`is_populated`](Self::is_populated) may give another
-    /// answer, until that is asked again.
+    /// A descriptor that has urgent news when the answer of [`is_populated`](Self::is_populated)
+    /// may have changed, until that is asked again.
     pub fn changes(&self) -> BorrowedFd<'_> {
         self.events.as_fd()
     }

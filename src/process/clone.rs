@@ -63,8 +63,8 @@ impl From<SystemError> for CloneError {
     }
 }
 
-/// Starts a child that does what `prepared` says, in `cgroup` if there is one. Gives its
-/// number, and a descriptor for it.
+/// Starts a child that does what `prepared` says, in `cgroup` if there is one. Returns its
+/// pid, and a descriptor for it.
 pub(super) fn clone(
     prepared: &mut Prepared,
     cgroup: Option<&Cgroup>,
@@ -180,8 +180,8 @@ unsafe fn clone3_on_stack(
     -i64::from(libc::ENOSYS)
 }
 
-/// clone3(2) with a stack: the parent returns, the child calls `entry`. Gives the child's
-/// number, or the negative of an error's.
+/// clone3(2) with a stack: the parent returns, the child calls `entry`. Returns the child's
+/// pid, or an error's number, negated.
 ///
 /// # Safety
 ///

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::users::Identity;
 
-/// One process to start. Everything a child does not get from here it gets from
-/// nobody: it inherits no descriptor, no signal mask, no ignored signal.
+/// One process to start. A child gets what stands here and nothing else: it inherits no descriptor, no
+/// signal mask and no ignored signal.
 #[derive(Debug, Clone)]
 pub struct Command {
     /// The program and its arguments. A program without a slash is looked for in the
@@ -31,8 +31,7 @@ pub struct Command {
     /// Send it SIGTERM when the supervisor dies. Not wanted under systemd, which ends
     /// the whole control group itself.
     pub die_with_parent: bool,
-    /// A variable of its environment, which `env` does not have, that is to hold its own
-    /// number, as `WATCHDOG_PID` does.
+    /// A variable to be set to the child's own pid, as `WATCHDOG_PID` is; `env` must not have it.
     pub pid_variable: Option<&'static str>,
 }
 

@@ -6,7 +6,7 @@
 //! since it forgets the first when the child changes its user (`lifeline`).
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
@@ -14,8 +14,11 @@ use std::process::{Child, Command};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::child::{open_pidfd, send_signal};
 use super::lifeline::arm;
 pub use super::lifeline::{Lifeline, keep_to_myself, lifeline};
+use super::memory::inherited;
+use super::signal::Signal;
 
 /// A child that was started, the other end of its socketpair, and what it dies with.
 pub type Companion = (Child, UnixStream, Lifeline);
@@ -92,12 +95,7 @@ pub fn die_with_parent(command: &mut Command) -> io::Result<(Lifeline, RawFd)> {
 pub fn inherited_socket(variable: &str) -> io::Result<UnixStream> {
     let number = std::env::var(variable).ok().and_then(|number| number.parse::<RawFd>().ok());
     let number = number.filter(|&number| number > 2).ok_or(io::ErrorKind::NotFound)?;
-    // SAFETY: a system call with numbers.
-    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: it is open, as the call above has shown, and ours by the parent's word.
-    Ok(unsafe { UnixStream::from_raw_fd(number) })
+    Ok(inherited(number)?.into())
 }
 
 /// A descriptor that becomes readable when the process ends, and stands for that
@@ -106,13 +104,7 @@ pub fn inherited_socket(variable: &str) -> io::Result<UnixStream> {
 /// # Errors
 /// What `pidfd_open(2)` said: `ESRCH` if there is no such process any more.
 pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: two numbers go in, a new descriptor or -1 comes out.
-    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    match i32::try_from(descriptor) {
-        // SAFETY: the kernel has just made it, and nobody else knows it.
-        Ok(descriptor) if descriptor >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
-        _ => Err(io::Error::last_os_error()),
-    }
+    open_pidfd(pid.cast_signed())
 }
 
 /// Lets the runtime wait for `descriptor`. A plain file cannot be waited for and comes
@@ -131,18 +123,7 @@ pub fn watch(descriptor: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>
 /// # Errors
 /// What `pidfd_send_signal(2)` said.
 pub fn kill(pidfd: impl AsFd) -> io::Result<()> {
-    let none = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: the descriptor is open for the call; no siginfo is given.
-    let sent = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_fd().as_raw_fd(), libc::SIGKILL, none, 0)
-    };
-    match sent {
-        0 => Ok(()),
-        _ => match io::Error::last_os_error() {
-            error if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
-            error => Err(error),
-        },
-    }
+    send_signal(pidfd.as_fd().as_raw_fd(), Signal::KILL)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -33,10 +33,15 @@ impl SystemError {
 
 impl fmt::Display for SystemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The C library's words, without the number that Rust puts behind them.
-        let text = std::io::Error::from_raw_os_error(self.0).to_string();
-        f.write_str(text.split(" (os error ").next().unwrap_or(&text))
+        f.write_str(&plain(&io::Error::from_raw_os_error(self.0)))
     }
+}
+
+/// An error in the system's words, without the number that Rust puts behind them:
+/// `No such file or directory`.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 impl std::error::Error for SystemError {}
@@ -69,7 +74,7 @@ pub enum SpawnError {
     Prepare {
         /// The program.
         program: PathBuf,
-        /// What was refused: `set the limit nofile`.
+        /// What was refused: `cannot set its limit nofile`.
         step: String,
         /// The system's reason.
         source: SystemError,

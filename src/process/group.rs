@@ -48,7 +48,11 @@ impl<'a> Group<'a> {
 
     /// Sends a signal to the leader's process group. That nobody is left is no error.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        signal_group(self.leader.pid(), signal)
+        if !signal_group(self.leader.pid(), signal)? {
+            // There is none yet: it is on its way to its session. What it gets now waits until then.
+            self.leader.signal(signal)?;
+        }
+        Ok(())
     }
 
     /// Sends a signal to what has left the leader's process group, as far as it can be seen: all of a
@@ -121,11 +125,13 @@ fn group_of(pid: i32) -> Option<i32> {
     nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(pid))).ok().map(nix::unistd::Pid::as_raw)
 }
 
-pub(super) fn signal_group(group: i32, signal: Signal) -> io::Result<()> {
+/// Sends a signal to a process group; false: there is none of this number.
+pub(super) fn signal_group(group: i32, signal: Signal) -> io::Result<bool> {
     // nix knows no real-time signals, so this is libc's.
     // SAFETY: no memory is involved.
     match Errno::result(unsafe { libc::kill(-group, signal.raw()) }) {
-        Ok(_) | Err(Errno::ESRCH) => Ok(()),
+        Ok(_) => Ok(true),
+        Err(Errno::ESRCH) => Ok(false),
         // Some of them have become another user: with one of them, everyone was tried.
         Err(errno) => Err(errno.into()),
     }

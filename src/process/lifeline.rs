@@ -13,8 +13,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// From this number on a reading end is put, out of the way of what scripts do with
-/// descriptors. Where fewer are allowed it stays where it was.
+/// The reading end gets this number or a higher one, out of the way of what scripts do with
+/// descriptors. Where so many are not allowed it stays where it was.
 const OUT_OF_THE_WAY: RawFd = 100;
 
 /// `F_SETSIG` of fcntl(2), which the C library's headers have only on wish.

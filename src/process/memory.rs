@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -47,14 +47,6 @@ fn session_and_pages(stat: &str) -> Option<(i32, u64)> {
     Some((session, fields.nth(17)?.parse().ok()?))
 }
 
-/// Bytes of memory of a process, each page it shares counted by its share. Slower.
-pub fn proportional(pid: i32) -> io::Result<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let kib = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
-    let kib: u64 = kib.and_then(|kib| kib.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(kib * 1024)
-}
-
 /// A message to the program this process becomes next: in memory, sealed, and open
 /// across exec. The next one finds it by its number.
 pub fn leave_message(bytes: &[u8]) -> io::Result<OwnedFd> {
@@ -94,12 +86,6 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Leaves a descriptor open across exec. Gives its number.
-pub fn leave_open(fd: &OwnedFd) -> io::Result<RawFd> {
-    fcntl(fd, FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
-    Ok(fd.as_raw_fd())
-}
-
 fn seals() -> SealFlag {
     SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SEAL
 }
@@ -114,7 +100,6 @@ mod tests {
     fn this_process_uses_memory() {
         let pid = nix::unistd::getpid().as_raw();
         assert!(resident(pid).unwrap() > 100_000);
-        assert!(proportional(pid).unwrap() > 100_000);
         assert!(resident(-1).is_err());
     }
 

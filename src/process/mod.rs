@@ -46,7 +46,7 @@ pub use acting::ActingAs;
 pub use cgroup::{Cgroup, Cgroups};
 pub use child::{Child, Exit};
 pub use command::{Command, Limit, Output, Resource};
-pub use error::{SpawnError, SystemError};
+pub use error::{SpawnError, SystemError, plain};
 pub use group::Group;
 pub use own::{
     become_subreaper, hold_signals, keep_over_exec, raise_descriptor_limit, reexec, release_signals,

@@ -1,4 +1,4 @@
-//! What the supervisor asks for itself.
+//! What the supervisor asks and does about its own process.
 
 use std::ffi::CString;
 use std::fs;
@@ -75,8 +75,8 @@ pub fn become_subreaper() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
-/// As many descriptors as may be: a supervisor needs some for each daemon. Its
-/// children get the limit it was started with. Gives the number.
+/// Raises the limit on descriptors as far as it goes: a supervisor needs some for each daemon. Its
+/// children get the limit it was started with. Returns the new limit.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     let now = limit(libc::RLIMIT_NOFILE)?;
     let started_with = STARTED_WITH.get_or_init(|| now);

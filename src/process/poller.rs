@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// As many are told at a time.
+/// How many are reported at a time.
 const BATCH: usize = 64;
 
 /// Descriptors that are waited for together, each under a number of the caller's.

@@ -1,9 +1,8 @@
 //! Whether a program can be begun without waiting for a disk, a network or another
 //! process: asked before the supervisor stands still for its child.
 //!
-//! The kernel is made to answer from what it has in memory: a path that is not there is
-//! no error but "not now" (`RESOLVE_CACHED`), and what is found has to lie on a file
-//! system that needs nobody else to answer.
+//! The kernel answers from what it has in memory alone (`RESOLVE_CACHED`): a path that is not there means
+//! "not now". And what it finds has to lie on a local file system.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char};

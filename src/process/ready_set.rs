@@ -16,7 +16,7 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// As many are told at a time; the rest stays ready for the next.
+/// How many are reported at a time; the rest stay ready for the next call.
 const BATCH: usize = 64;
 
 /// Descriptors that are waited for together, each under a number of the caller's.
@@ -42,13 +42,13 @@ impl ReadySet {
         Ok(Self(registered?))
     }
 
-    /// Waits for `fd` to become readable, too; told as `token`. It is told again and
-    /// again until it has been read or removed.
+    /// Waits for `fd` to become readable, too; it is reported as `token`, again and again until it
+    /// has been read or removed.
     pub fn add(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         Ok(self.0.get_ref().0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
 
-    /// Waits for `fd` to have urgent news, too; told as `token`, again and again until it
+    /// Waits for `fd` to have urgent news, too; it is reported as `token`, again and again until it
     /// has been read or removed.
     pub fn add_urgent(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         Ok(self.0.get_ref().0.add(fd, EpollEvent::new(EpollFlags::EPOLLPRI, token))?)

@@ -54,7 +54,7 @@ impl Slots {
     }
 }
 
-/// Does something with `fds` under low numbers, above which the child need not look. `None`: that cannot be.
+/// Calls `run` with `fds` under low numbers: the child need not look above those. `None`: there are none.
 pub(super) fn with_low<T>(fds: Fds, run: impl FnOnce(Fds) -> T) -> Option<T> {
     thread_local! {
         static SLOTS: OnceCell<Option<Slots>> = const { OnceCell::new() };

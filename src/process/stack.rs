@@ -8,7 +8,7 @@ use nix::errno::Errno;
 /// Enough for what a child does before exec, many times over.
 const SIZE: usize = 64 * 1024;
 
-/// What lies below it, to be met by who needs more.
+/// What lies below it, for whoever needs more to run into.
 const GUARD: usize = 64 * 1024;
 
 /// Memory of [`SIZE`] bytes above a guard.

@@ -49,14 +49,14 @@ impl Stranger {
     }
 }
 
-/// As often is looked again because something had ended meanwhile.
+/// How often to look again when something has ended meanwhile.
 const LOOKS: usize = 64;
 
-/// As often is looked at a process that is on its way to its next program: it takes some microseconds,
-/// and one that can make it seem longer is not to hold us up for more than a millisecond or two.
+/// How often to look at a process that is between two programs. An exec takes some microseconds; a process
+/// that makes it seem longer must not hold us up for more than a millisecond or two.
 const ON_ITS_WAY: usize = 100;
 
-/// Bytes that the list of some thousand children fits in, and most environments do.
+/// Bytes: enough for the list of some thousand children, and for most environments.
 const ROOM: usize = 32 * 1024;
 
 /// The strangers there are at one moment.

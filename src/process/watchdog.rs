@@ -19,7 +19,7 @@ use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use super::child::send_signal;
 use super::signal::Signal;
 
-/// As long may a child take from its birth to its program.
+/// How long a child may take from its birth to its program.
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The thread's stack, in bytes.
@@ -70,7 +70,7 @@ impl Watch {
         self.child.as_ptr()
     }
 
-    /// The child has begun its program, or has ended. Gives its descriptor, and whether
+    /// The child has begun its program, or has ended. Returns its descriptor, and whether
     /// it has been killed.
     pub(super) fn end(self) -> (i32, bool) {
         loop {

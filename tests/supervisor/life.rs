@@ -164,3 +164,38 @@ fn one_can_speak_neither_for_another_nor_so_much_that_others_are_not_heard() {
     fs::write(site.join("up"), "").unwrap();
     supervisor.wait_for("a/victim/1", "ready");
 }
+
+#[test]
+fn one_that_never_stops_talking_keeps_nobody_from_the_supervisor() {
+    // Each message takes longer to be understood than to be sent, and there always is one.
+    let talk = "to = Addrinfo.unix(ENV.fetch(%(NOTIFY_SOCKET)), :DGRAM).connect; \
+                text = %(STATUS=noise\\n) * 300; loop { to.write(text) }";
+    let site = Site::with_daemons(&format!(
+        "flood: {{command: [ruby, -rsocket, -e, '{talk}'], count: 8}}\n\
+         s: {{command: [sleep, infinity], backoff: {{initial: 50ms}}}}"
+    ));
+    let supervisor = site.start();
+    until("the flood", || {
+        supervisor.status("a/flood").iter().all(|status| status["status"] == "noise").then_some(())
+    });
+    // Its end, a pause, a question, a signal: everybody has their turn.
+    let pid = supervisor.pid("a/s/1");
+    kill(pid, libc::SIGKILL);
+    until("its successor", || (supervisor.wait_for("a/s/1", "ready")["pid"] != pid).then_some(()));
+    assert!(supervisor.stop().success());
+}
+
+#[test]
+fn a_check_counts_whatever_else_ends_in_the_same_moment() {
+    let site = Site::with_daemons(
+        "noise: {command: [sh, -c, 'while :; do (true &); done']}\n\
+         s: {command: [sleep, infinity], count: 30, ready: {exec: [sh, -c, 'echo >> tries']}}",
+    );
+    let supervisor = site.start();
+    until("all are ready", || {
+        supervisor.status("a/s").iter().all(|status| status["state"] == "ready").then_some(())
+    });
+    // No check that succeeded had to be made again.
+    assert_eq!(fs::read_to_string(site.join("tries")).unwrap().lines().count(), 30);
+    assert!(supervisor.stop().success());
+}

@@ -19,7 +19,7 @@ pub(super) struct Deadlines {
     ping: Option<Time>,
     /// Tell systemd that stopping takes longer.
     extend: Option<Time>,
-    /// Tell systemd that it is ready, whatever the first plan still waits for.
+    /// Tell systemd that it is ready, whatever the first plan or a reload still waits for.
     patience: Option<Time>,
     /// Give back what a configuration took.
     rest: Option<Time>,
@@ -34,7 +34,7 @@ pub(super) enum Due {
     Ping,
     /// Stopping takes longer.
     Extend,
-    /// The start has taken long enough.
+    /// The start, or a reload, has taken long enough.
     Patience,
     /// A configuration was applied a moment ago.
     Rest,

@@ -18,6 +18,8 @@ mod ayl;
 mod clock;
 mod deadline;
 mod env_file;
+mod helper;
+mod identities;
 mod notify;
 mod publish;
 mod readiness;
@@ -45,6 +47,7 @@ pub use signals::Hangup;
 pub use start::{Options, StartError, run};
 pub use upgrade::{Handle, Image, check as check_state, understand as understand_state};
 
-/// Systemd is told that the supervisor is ready after so long at the latest, whatever the
-/// first plan still waits for: one slow daemon is no reason to hold up the host's boot.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+/// Systemd is told that the supervisor is ready after so long at the latest, whatever the first plan or a
+/// reload still waits for: one slow daemon is no reason to hold up the host's boot, nor for a service to
+/// be `reloading` for hours.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -19,10 +19,10 @@ use crate::process::peer;
 /// The longest message; what is longer is cut off by the kernel.
 const MAX_MESSAGE: usize = 4096;
 
-/// As many messages are read of one socket before the others have their turn.
+/// How many messages are read from one socket before the others have their turn.
 const TURN: usize = 16;
 
-/// As many messages may be left by a process that has ended.
+/// How many messages a process that has ended may have left behind.
 const LEFT: usize = 1024;
 
 /// The longest text that is kept of what a process says of itself, in bytes: an error with the
@@ -50,7 +50,7 @@ impl NotifySocket {
     }
 
     /// Makes it ready for the next process, of this user: what the one before has said is
-    /// gone. False: it needs another.
+    /// thrown away. Returns false if that process needs another socket.
     pub(super) fn is_fit_for(&self, uid: u32) -> bool {
         let ours = |found: fs::Metadata| found.file_type().is_socket() && found.uid() == uid;
         let drained = (0..LEFT).any(|_| peer::receive(self.socket.as_fd(), &mut [0]).is_err());

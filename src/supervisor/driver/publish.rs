@@ -15,7 +15,7 @@ use crate::names::{InstanceId, Selector};
 use crate::releases::Resize;
 use crate::supervisor::core::{ReleaseNews, StateChange};
 
-/// As many events are kept for `abaqis-daemons events`.
+/// How many events are kept for `abaqis-daemons events`.
 const RECENT: usize = 1000;
 
 /// Somebody who wants to hear what happens from now on.

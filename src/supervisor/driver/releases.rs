@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{Application, VersionSource};
 use crate::names::Version;
 use crate::plan::Found;
+use crate::process::plain;
 use crate::supervisor::files::{For, read_text};
 use crate::watch::Interest;
 
@@ -25,7 +26,7 @@ pub fn find(application: &Application, root: bool) -> Found {
     let path = application
         .path
         .canonicalize()
-        .map_err(|error| format!("{}: {}", application.path.display(), words(&error)))
+        .map_err(|error| format!("{}: {}", application.path.display(), plain(&error)))
         .and_then(|path| {
             let refused = || format!("{}: not a directory", application.path.display());
             if path.is_dir() { Ok(path) } else { Err(refused()) }
@@ -70,12 +71,6 @@ fn first_version(path: &Path, reader: For, root: bool) -> Result<Version, String
 fn version_in(file: &Path, reader: For, root: bool) -> Result<Version, String> {
     let text = read_text(file, MAX_VERSION, reader, root).map_err(|error| format!("no version: {error}"))?;
     text.trim().parse().map_err(|error| format!("no version: {}: {error}", file.display()))
-}
-
-/// The system's words without `(os error 2)`.
-fn words(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::PATIENCE;
 use super::clock;
 use super::env_file;
 use super::publish::told_by_the_supervisor;
@@ -252,8 +253,9 @@ impl Driver {
     fn reloading(&mut self) {
         if self.told_ready {
             self.told_ready = false;
-            let now = clock::now().since(Time::default());
-            self.systemd.reloading(now);
+            let now = clock::now();
+            self.systemd.reloading(now.since(Time::default()));
+            self.deadlines.patience(Some(now + PATIENCE));
         }
     }
 

@@ -56,6 +56,10 @@ impl Driver {
                     messages::Verb::Stop => Verb::Stop,
                     messages::Verb::Restart => Verb::Restart,
                 };
+                if verb != Verb::Stop {
+                    // Who has joined a group since is to be in it.
+                    self.spawner.know(&self.core.wanted());
+                }
                 let request = self.answers.open(id, replies, false);
                 self.decide(Event::Command { request, command: Command { verb, selector, at_once, wait } });
                 self.remember();

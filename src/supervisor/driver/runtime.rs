@@ -179,7 +179,7 @@ fn io_error(path: &Path) -> impl Fn(io::Error) -> RuntimeError {
 }
 
 /// Makes the runtime directory with this mode if it is missing, and makes sure that nobody
-/// but the user `uid`, this process's own, can put anything there. Gives whether it was missing.
+/// but the user `uid`, this process's own, can put anything there. Returns whether it was missing.
 pub fn make_directory(path: &Path, mode: u32, uid: u32) -> Result<bool, RuntimeError> {
     // Not recursive: a missing parent is a slip in the configuration.
     let missing = match DirBuilder::new().mode(mode).create(path) {

@@ -1,6 +1,6 @@
 //! Starts processes, and checks whether they are ready.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::helper::Helper;
+use super::identities::Identities;
 use super::notify::NotifySocket;
 use super::readiness;
 use super::table::{Process, names};
@@ -18,8 +20,7 @@ use crate::config::{Account, Bound, Limits, LogTarget, Ready, Template, Variable
 use crate::lifecycle::{ProcessEvent, Run};
 use crate::logs::{Destination, FileLog, Line, Logs};
 use crate::plan::{Inherited, InstanceSpec, Wanted, complete, render};
-use crate::process::ready_set::ReadySet;
-use crate::process::{self, Cgroup, Cgroups, Child, Command, Identity, Limit, Output, Resource, Signal};
+use crate::process::{self, Cgroup, Cgroups, Command, Identity, Limit, Output, Resource};
 use crate::releases::is_of_release;
 
 /// How long one run of a check's command may take.
@@ -36,8 +37,8 @@ pub(super) struct Spawner {
     die_with_parent: bool,
     /// The control groups of this service, where it has some.
     cgroups: Option<Cgroups>,
-    /// The users, with all their groups, looked up before anything is started.
-    identities: HashMap<Arc<Account>, Arc<Identity>>,
+    /// The users, with all their groups.
+    identities: Identities,
     /// Where checks give their answers.
     checks: mpsc::Sender<(Run, ProcessEvent)>,
     /// Where lines for the terminal go, too, while somebody reads along.
@@ -57,7 +58,7 @@ impl Spawner {
     ) -> Self {
         let variable = |name| std::env::var(name).ok();
         let inherited = Inherited { path: variable("PATH"), lang: variable("LANG"), tz: variable("TZ") };
-        let identities = HashMap::new();
+        let identities = Identities::default();
         Self { logs, inherited, root, die_with_parent, cgroups, identities, checks, lines, followed: false }
     }
 
@@ -80,20 +81,10 @@ impl Spawner {
 
     /// Looks up who everything runs as, so that a start never waits for a directory service.
     pub(super) fn know(&mut self, wanted: &Wanted) {
-        if !self.root {
-            return;
-        }
-        for spec in wanted.values() {
-            let account = &spec.daemon.process.account;
-            if self.identities.contains_key(account) {
-                continue;
-            }
-            match Identity::of(&account.user, account.uid, account.gid) {
-                Ok(identity) => drop(self.identities.insert(account.clone(), Arc::new(identity))),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot look up the groups of user {}", account.user);
-                }
-            }
+        if self.root {
+            let accounts = wanted.values().map(|spec| &spec.daemon.process.account);
+            self.identities
+                .look_up(accounts, |account| Identity::of(&account.user, account.uid, account.gid));
         }
     }
 
@@ -116,11 +107,11 @@ impl Spawner {
     }
 
     fn identity(&self, account: &Account) -> Result<Option<Arc<Identity>>, String> {
-        match self.identities.get(account) {
-            _ if !self.root => Ok(None),
-            Some(identity) => Ok(Some(identity.clone())),
-            None => Err(format!("the groups of user {} are not known", account.user)),
+        if !self.root {
+            return Ok(None);
         }
+        let known = self.identities.of(account).map(Some);
+        known.ok_or_else(|| format!("the groups of user {} are not known", account.user))
     }
 
     /// Where the output of an instance goes.
@@ -205,7 +196,7 @@ impl Driver {
     pub(super) fn spawn(&mut self, run: Run, spec: &Arc<InstanceSpec>) -> Result<(), String> {
         let spec = &self.called(spec);
         if is_of_release(&spec.daemon.kind) {
-            // Of what it was called before there is no further process.
+            // By its other name nothing is started any more.
             for other in names(spec).iter().filter(|name| **name != spec.id) {
                 self.spawner.logs.forget(&other.to_string());
             }
@@ -311,29 +302,13 @@ impl Driver {
     }
 }
 
-/// A command of a check; killed when nobody waits for it any more.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // A zombie that is left is reaped as a stranger.
-        if !matches!(self.0.reap(), Ok(Some(_))) {
-            let _ = self.0.signal(Signal::KILL);
-        }
-    }
-}
-
 /// Whether a command ends with 0 in good time.
 async fn succeeds(command: &Command) -> bool {
     let run = async {
         let null = std::fs::File::options().write(true).open("/dev/null")?;
         let output = Output { stdout: null.as_fd(), stderr: null.as_fd() };
-        let child = process::spawn(command, output, None).map_err(io::Error::other)?;
-        let running = Running(child);
-        let ended = ReadySet::new()?;
-        ended.add(running.0.pidfd(), 0)?;
-        ended.ready().await?;
-        Ok::<_, io::Error>(running.0.exit()?.is_some_and(process::Exit::is_success))
+        let helper = Helper::start(command, output).map_err(io::Error::other)?;
+        Ok::<_, io::Error>(helper.ended().await?.is_some_and(process::Exit::is_success))
     };
     matches!(tokio::time::timeout(CHECK_TIMEOUT, run).await, Ok(Ok(true)))
 }

@@ -146,7 +146,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     // Only now: whoever asks finds what is configured.
     let hello = Hello { upgrades: driver.upgrades, ..Hello::of_this_process() };
     let server = Server::start(listener, &socket, access, hello)?;
-    driver.deadlines.patience(Some(clock::now() + super::START_PATIENCE));
+    driver.deadlines.patience(Some(clock::now() + super::PATIENCE));
     driver.arm_watchdog();
     driver.run(Senses { signals, server, watcher, checks, lines, looks, upgrade: None }).await;
     tracing::info!("everything is stopped");

@@ -1,7 +1,6 @@
 //! What is told of the instances.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::time::Duration;
 
 use super::clock::Clocks;
@@ -12,12 +11,9 @@ use crate::lifecycle::Run;
 use crate::logs::Destination;
 use crate::names::{ApplicationName, InstanceId, Selector};
 use crate::plan::{self, InstanceSpec};
-use crate::process::memory::of_sessions;
+use crate::process::memory::{of_sessions, resident};
 use crate::releases::{Application, Figures, Kept, Look, Word};
 use crate::supervisor::core;
-
-/// What `/proc/PID/statm` counts in.
-const PAGE: u64 = 4096;
 
 impl Driver {
     /// The instances named, in order.
@@ -33,7 +29,10 @@ impl Driver {
             .map(|status| {
                 // A process writes where it did when it was called otherwise, too.
                 let started_as = status.run.and_then(|run| self.table.get(run)).map(|process| &*process.spec);
-                (status.spec.id.clone(), self.log_source(started_as.unwrap_or(status.spec)))
+                let spec = started_as.unwrap_or(status.spec);
+                // Without what its path is made of it has not been started yet, and has written nothing.
+                let to = self.spawner.destination(spec).unwrap_or(Destination::Null);
+                (status.spec.id.clone(), log_source(&spec.id, &to))
             })
             .collect()
     }
@@ -93,14 +92,6 @@ impl Driver {
         }
     }
 
-    fn log_source(&self, spec: &InstanceSpec) -> LogSource {
-        match self.spawner.destination(spec) {
-            Ok(Destination::File(file)) => LogSource::File { path: file.path.clone() },
-            Ok(Destination::Journal) => LogSource::Journal { identifier: spec.id.to_string() },
-            Ok(Destination::Terminal | Destination::Null) | Err(_) => LogSource::Terminal,
-        }
-    }
-
     fn told(&self, status: &core::InstanceStatus<'_>, clocks: Clocks) -> InstanceStatus {
         let spec = status.spec;
         InstanceStatus {
@@ -146,7 +137,17 @@ impl Driver {
     /// The memory of all its processes, where the kernel counts that; else of the main one.
     fn memory(&self, status: &core::InstanceStatus<'_>) -> Option<u64> {
         let cgroup = status.run.and_then(|run| self.table.get(run)?.cgroup.as_ref()?.memory().ok());
-        cgroup.or_else(|| status.pid.and_then(resident))
+        cgroup.or_else(|| resident(status.pid?.cast_signed()).ok())
+    }
+}
+
+/// Where an operator finds what an instance, which was started by that name, writes.
+fn log_source(name: &InstanceId, to: &Destination) -> LogSource {
+    match to {
+        Destination::Journal => LogSource::Journal { identifier: name.to_string() },
+        Destination::File(file) => LogSource::File { path: file.path.clone() },
+        Destination::Terminal => LogSource::Terminal,
+        Destination::Null => LogSource::Nowhere,
     }
 }
 
@@ -166,21 +167,16 @@ pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The resident memory of a process, in bytes.
-fn resident(pid: u32) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * PAGE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_memory_of_a_process_is_read_when_it_is_asked_for() {
-        let own = resident(std::process::id()).unwrap();
-        assert!(own > PAGE && own < 1 << 40, "{own}");
-        assert_eq!(resident(u32::MAX), None);
+    fn where_output_goes_is_told_as_it_is() {
+        let id: InstanceId = "a/s/1".parse().unwrap();
+        let identifier = "a/s/1".to_owned();
+        assert_eq!(log_source(&id, &Destination::Journal), LogSource::Journal { identifier });
+        assert_eq!(log_source(&id, &Destination::Terminal), LogSource::Terminal);
+        assert_eq!(log_source(&id, &Destination::Null), LogSource::Nowhere);
     }
 }

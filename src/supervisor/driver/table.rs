@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use super::helper::Helper;
 use super::notify::NotifySocket;
 use super::token::{Source, of_token, token};
 use super::upgrade::{SavedProcess, SavedStage};
@@ -188,8 +189,8 @@ impl Table {
         self.strangers.take();
     }
 
-    /// The notify socket that an earlier process of this instance had, if it does for one of `uid`.
-    /// The instance has at most this one afterwards.
+    /// The notify socket of an earlier process of this instance, if it is fit for one of user `uid`. Others
+    /// that it had are removed.
     pub(super) fn socket(&mut self, spec: &InstanceSpec, uid: u32) -> Option<NotifySocket> {
         let left = names(spec).map(|name| self.sockets.remove(&name));
         left.into_iter().flatten().find(|socket| socket.is_fit_for(uid))
@@ -227,7 +228,7 @@ impl Table {
     /// A child has ended: perhaps a stranger, perhaps the last of an instance.
     pub(super) fn child_ended(&mut self) -> News {
         let mut news = News::new();
-        if let Err(error) = reap_strangers(|pid| self.pids.contains(&pid)) {
+        if let Err(error) = reap_strangers(|pid| is_known(&self.pids, pid)) {
             tracing::warn!(%error, "cannot reap processes that have lost their parents");
         }
         if !self.ended.is_empty() {
@@ -365,8 +366,9 @@ impl Table {
     }
 }
 
-/// What processes of this instance may have been started as: before its release was current, and
-/// since. What another release has under its plain name is but a spare as well.
+/// The names by which processes of this instance may have been started: the one with the version, while its
+/// release was not current, and the plain one. By the plain one a process of another release may have been
+/// started; what that left behind serves as well.
 pub(super) fn names(spec: &InstanceSpec) -> [InstanceId; 2] {
     let plain = InstanceId { release: None, ..spec.id.clone() };
     [InstanceId { release: spec.release.version.clone(), ..plain.clone() }, plain]
@@ -379,9 +381,14 @@ impl Process {
     }
 }
 
+/// Whether a child was started here: as one of `pids`, or by the supervisor for itself.
+fn is_known(pids: &HashSet<i32>, pid: i32) -> bool {
+    pids.contains(&pid) || Helper::is_one(pid)
+}
+
 /// Without `/proc` there are none to be found.
 fn strangers(pids: &HashSet<i32>) -> Strangers {
-    Strangers::look(|pid| pids.contains(&pid)).unwrap_or_else(|error| {
+    Strangers::look(|pid| is_known(pids, pid)).unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot look for processes that have lost their parents");
         Strangers::default()
     })

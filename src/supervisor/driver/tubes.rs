@@ -194,8 +194,8 @@ async fn move_all(server: &ServerAddress, from: &Tube, to: &Tube, jobs: &mut u64
 }
 
 impl Driver {
-    /// A look, or the end of a move. Before it comes to whether there is memory for more workers, it is
-    /// measured what they hold.
+    /// A tube was looked at, or a move is over. If it may matter whether there is memory for more workers, what
+    /// they hold is measured first.
     pub(super) fn looked(&mut self, seen: Event) {
         let now = clock::now();
         if self.core.weighs() && now.since(self.tubes.weighed) >= WEIGHED_FOR {
@@ -232,7 +232,7 @@ impl Driver {
         }
     }
 
-    /// Nothing of an instance is left: nor of what it was called while its release was not current.
+    /// Nothing of an instance is left: what is kept for it goes, under both of its names.
     pub(super) fn forget(&mut self, change: &StateChange) {
         for name in names(&change.spec) {
             self.spawner.logs.forget(&name.to_string());

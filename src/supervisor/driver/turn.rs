@@ -27,9 +27,13 @@ use crate::process::slim;
 use crate::supervisor::core::{Action, Core, Event};
 use crate::watch::Watcher;
 
-/// As many actions have room from one event to the next: a configuration brings thousands, what
+/// For how many actions room is kept from one event to the next: a configuration brings thousands, what
 /// comes after it a few.
 const ROOM: usize = 16;
+
+/// After this many turns that went to processes everybody else has one. By then a thousand processes have
+/// been heard, so that no deadline overtakes the word that would have met it.
+const MOST_TURNS: u32 = 16;
 
 /// Everything the supervisor has.
 pub(super) struct Driver {
@@ -77,7 +81,14 @@ impl Driver {
         let timer = sleep_until(Instant::now());
         tokio::pin!(timer);
         let mut armed: Option<Time> = None;
+        let mut turns = 0;
         while !self.finished {
+            let others_first = turns >= MOST_TURNS;
+            if others_first {
+                // One that never stops talking would keep the control socket's tasks from running, too.
+                turns = 0;
+                tokio::task::yield_now().await;
+            }
             let next = [self.core.next_deadline(), self.deadlines.next()].into_iter().flatten().min();
             if next != armed {
                 armed = next;
@@ -94,13 +105,16 @@ impl Driver {
             // What happened comes before what did not happen in time: the timer is last.
             tokio::select! {
                 biased;
-                ready = self.table.ready() => match ready {
-                    Ok(tokens) => {
-                        let news = self.table.hear(&tokens);
-                        self.tell(news);
+                ready = self.table.ready(), if !others_first => {
+                    turns += 1;
+                    match ready {
+                        Ok(tokens) => {
+                            let news = self.table.hear(&tokens);
+                            self.tell(news);
+                        }
+                        Err(error) => tracing::error!(%error, "cannot wait for processes"),
                     }
-                    Err(error) => tracing::error!(%error, "cannot wait for processes"),
-                },
+                }
                 wish = senses.signals.next() => self.wish(wish, &mut senses.watcher),
                 Some((run, news)) = senses.checks.recv() => self.tell([(run, news)]),
                 Some(seen) = senses.looks.recv() => self.looked(seen),
@@ -123,6 +137,8 @@ impl Driver {
                     armed = None;
                     self.due(clock::now());
                 }
+                // Nobody else had anything to say.
+                () = std::future::ready(()), if others_first => {}
             }
             self.follow_releases(&mut senses.watcher);
             self.after_turn();
@@ -147,9 +163,9 @@ impl Driver {
         for (run, news) in news {
             if let ProcessEvent::Notify(notice) = &news
                 && let Some(job) = &notice.job
-                && let Some(process) = self.table.get(run)
+                && let Some(instance) = self.core.instance(run)
             {
-                self.publisher.job(&process.spec.id, job);
+                self.publisher.job(instance, job);
             }
             self.decide(Event::Process(run, news));
         }
@@ -195,7 +211,8 @@ impl Driver {
         }
     }
 
-    fn wish(&mut self, wish: Wish, watcher: &mut Option<Watcher>) {
+    /// Does what a signal asks for.
+    pub(super) fn wish(&mut self, wish: Wish, watcher: &mut Option<Watcher>) {
         match wish {
             Wish::Child => {
                 let news = self.table.child_ended();
@@ -211,7 +228,7 @@ impl Driver {
     }
 
     /// Stops everything; asked for again, kills everything.
-    pub(super) fn stop(&mut self, who: &str) {
+    fn stop(&mut self, who: &str) {
         if self.core.is_leaving() {
             tracing::warn!("killing what is left, on a second {who}");
             self.decide(Event::ShutdownNow);

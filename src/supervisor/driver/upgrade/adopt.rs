@@ -116,7 +116,7 @@ fn left(state: i32, settings: Settings) -> Result<Leavings, String> {
     })
 }
 
-/// The self-check: whether the state in the file at `path` is understood. Gives the words for
+/// The self-check: whether the state in the file at `path` is understood. Returns the words for
 /// the old program.
 ///
 /// # Errors

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 
 use super::Image;
 use crate::process::memory::leave_message;
-use crate::process::ready_set::ReadySet;
-use crate::process::{self, Child, Command, Output, Signal, output_pipe};
+use crate::process::{Command, Output, output_pipe, plain};
+use crate::supervisor::driver::helper::Helper;
 use crate::supervisor::files::check_program;
 
 /// What a program says that understands the state, before its version.
@@ -23,10 +23,7 @@ const WORDS: u64 = 4096;
 /// Whether the program is there, can be run, and, for root, is root's alone.
 pub(super) fn trusted(program: &Path, uid: u32) -> Result<(), String> {
     let at = program.display();
-    let found = program.metadata().map_err(|error| {
-        let error = error.to_string();
-        format!("{at}: {}", error.split(" (os error").next().unwrap_or_default())
-    })?;
+    let found = program.metadata().map_err(|error| format!("{at}: {}", plain(&error)))?;
     if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
         return Err(format!("{at}: not a program that can be run"));
     }
@@ -58,16 +55,15 @@ pub(super) fn check(
         pid_variable: None,
     };
     let output = Output { stdout: writer.as_fd(), stderr: writer.as_fd() };
-    let child = process::spawn(&command, output, None).map_err(|error| cannot(&error))?;
+    let helper = Helper::start(&command, output).map_err(|error| cannot(&error))?;
     let (mut answer, answered) = oneshot::channel();
     tokio::spawn(async move {
         // Both for as long as it runs: its memory, and the other end of its words.
         let _message = message;
         drop(writer);
-        let running = Checker(child);
         // Dropped, and so killed, when nobody waits any longer.
         let outcome = tokio::select! {
-            outcome = running.outcome(File::from(reader)) => outcome,
+            outcome = outcome(helper, File::from(reader)) => outcome,
             () = answer.closed() => return,
         };
         let _ = answer.send(outcome);
@@ -75,34 +71,15 @@ pub(super) fn check(
     Ok(answered)
 }
 
-/// The program that reads the state; killed when nobody waits for it any more.
-struct Checker(Child);
-
-impl Checker {
-    async fn outcome(self, words: File) -> Result<String, String> {
-        let watched = ReadySet::new().and_then(|set| set.add(self.0.pidfd(), 0).map(|()| set));
-        let ended = match watched {
-            Ok(set) => set.ready().await.map(drop),
-            Err(error) => Err(error),
-        };
-        ended.map_err(|error| format!("its self-check is not heard of: {error}"))?;
-        // Not its exit: that may have been reaped already, with the strangers.
-        let mut text = Vec::new();
-        let _ = words.take(WORDS).read_to_end(&mut text);
-        let text = String::from_utf8_lossy(&text).trim().to_owned();
-        match text.strip_prefix(UNDERSTOOD) {
-            Some(version) => Ok(version.to_owned()),
-            None if text.is_empty() => Err("its self-check ended and said nothing".to_owned()),
-            None => Err(format!("its self-check failed: {text}")),
-        }
-    }
-}
-
-impl Drop for Checker {
-    fn drop(&mut self) {
-        // A zombie that is left is reaped as a stranger.
-        if !matches!(self.0.reap(), Ok(Some(_))) {
-            let _ = self.0.signal(Signal::KILL);
-        }
+/// What the program says that reads the state: its version, or why it cannot take over.
+async fn outcome(helper: Helper, words: File) -> Result<String, String> {
+    helper.ended().await.map_err(|error| format!("its self-check is not heard of: {error}"))?;
+    let mut text = Vec::new();
+    let _ = words.take(WORDS).read_to_end(&mut text);
+    let text = String::from_utf8_lossy(&text).trim().to_owned();
+    match text.strip_prefix(UNDERSTOOD) {
+        Some(version) => Ok(version.to_owned()),
+        None if text.is_empty() => Err("its self-check ended and said nothing".to_owned()),
+        None => Err(format!("its self-check failed: {text}")),
     }
 }

@@ -198,22 +198,21 @@ impl Driver {
         }
         // From here on the next program hears them; what was heard before is looked at now.
         process::hold_signals();
-        let mut reason = None;
+        let mut wishes = Vec::new();
         while let Some(wish) = senses.signals.next().now_or_never() {
-            match wish {
-                Wish::Stop(who) => {
-                    self.stop(&who);
-                    reason = Some("the supervisor is shutting down".to_owned());
-                }
-                // The next program sees to all of that when it begins.
-                Wish::Child | Wish::Reload(_) | Wish::Reopen => {}
-            }
+            wishes.push(wish);
         }
-        let reason = reason.unwrap_or_else(|| {
+        let reason = if wishes.iter().any(|wish| matches!(wish, Wish::Stop(_))) {
+            "the supervisor is shutting down".to_owned()
+        } else {
             crate::logs::settle();
+            // All other wishes are as good as fulfilled by a program that begins.
             self.exec(&pipes, senses.server.as_fd())
-        });
+        };
         process::release_signals();
+        for wish in wishes {
+            self.wish(wish, &mut senses.watcher);
+        }
         if self.told_ready && !self.core.is_leaving() {
             self.systemd.ready();
         }

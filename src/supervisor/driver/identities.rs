@@ -1,0 +1,58 @@
+//! As whom processes run: users with all their groups, known before anything is started.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+
+use crate::config::Account;
+use crate::process::Identity;
+
+/// What is known of users.
+#[derive(Default)]
+pub(super) struct Identities(HashMap<Arc<Account>, Arc<Identity>>);
+
+impl Identities {
+    /// Asks `find` for each account, for those that are known as well: a user may have joined a group since.
+    /// One that cannot be found just now stays as it was.
+    pub(super) fn look_up<'a>(
+        &mut self,
+        accounts: impl Iterator<Item = &'a Arc<Account>>,
+        find: impl Fn(&Account) -> io::Result<Identity>,
+    ) {
+        for account in accounts.collect::<HashSet<_>>() {
+            match find(account) {
+                Ok(identity) => drop(self.0.insert(account.clone(), Arc::new(identity))),
+                Err(error) => tracing::warn!(%error, "cannot look up the groups of user {}", account.user),
+            }
+        }
+    }
+
+    /// Who a process of `account` becomes; `None`: that could never be found out.
+    pub(super) fn of(&self, account: &Account) -> Option<Arc<Identity>> {
+        self.0.get(account).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::made_up::account;
+
+    #[test]
+    fn who_joins_a_group_is_in_it_from_the_next_look_on_and_nobody_is_forgotten() {
+        let account = Arc::new(account());
+        let mut known = Identities::default();
+        assert_eq!(known.of(&account), None);
+        let mut look = |found: io::Result<Vec<u32>>| {
+            let found = std::cell::RefCell::new(Some(found));
+            // Asked once, however many processes run as it.
+            known.look_up([&account, &account].into_iter(), |_| {
+                found.take().unwrap().map(|groups| Identity { uid: 7, gid: 7, groups })
+            });
+            known.of(&account).unwrap().groups.clone()
+        };
+        assert_eq!(look(Ok(vec![7])), [7]);
+        assert_eq!(look(Ok(vec![7, 44])), [7, 44]);
+        assert_eq!(look(Err(io::ErrorKind::TimedOut.into())), [7, 44]);
+    }
+}
