@@ -178,9 +178,9 @@ pub enum Response {
     },
     /// How far it is.
     Progress {
-        /// So many are through,
+        /// How many are through.
         done: u32,
-        /// of so many.
+        /// How many there are.
         total: u32,
         /// What is going on: `waiting for abaqis/worker/2`.
         text: String,
@@ -268,10 +268,10 @@ pub enum Refusal {
         /// What may have been meant, likeliest first.
         near: Vec<String>,
     },
-    /// As many connections as there may be.
+    /// There are as many connections as there may be.
     #[error("the supervisor has {0} control connections open and takes no more for now", connections)]
     Busy {
-        /// So many.
+        /// How many.
         connections: usize,
     },
     /// It is about to end.

@@ -97,11 +97,11 @@ pub struct ReleaseStatus {
 /// How a release scales.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scaling {
-    /// Never fewer workers,
+    /// The fewest workers.
     pub min: u32,
-    /// and never more.
+    /// The most workers.
     pub max: u32,
-    /// As many as the load asks for.
+    /// How many the load asks for.
     pub wanted: u32,
     /// What a job took lately, in milliseconds, once that is known.
     pub run_time_ms: Option<u64>,

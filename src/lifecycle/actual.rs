@@ -142,7 +142,7 @@ pub enum Fault {
 /// Why an instance is not started again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Verdict {
-    /// So many failures, within the start limit's window.
+    /// There were this many failures within the start limit's window.
     Limit(u32),
     /// `restart: never`.
     Never,
@@ -169,7 +169,7 @@ pub(super) enum Ladder {
     Killed {
         /// When.
         since: Time,
-        /// So often already.
+        /// How often already.
         times: u32,
     },
 }

@@ -93,7 +93,7 @@ impl History {
         }
     }
 
-    /// It failed. True if that is one time too many.
+    /// It failed. Returns true if that was once too often.
     pub(super) fn fail(&mut self, now: Time, limit: StartLimit) -> bool {
         self.failures = self.failures.saturating_add(1);
         self.window.retain(|&then| now.since(then) < limit.within);

@@ -12,8 +12,8 @@ use crate::config::{Policy, Ready, Restart};
 /// The longest pause between two SIGKILLs to what will not go.
 const KILL_AGAIN_MAX: Duration = Duration::from_mins(1);
 
-/// How an instance is kept: handed to every step, never remembered, so that a change of it holds
-/// from the next step on.
+/// How an instance is supervised: handed to every step, never remembered, so that a change holds from the
+/// next step on.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
     /// The daemon's policy.
@@ -51,7 +51,7 @@ impl Life {
         Self { actual: Actual::Idle(idle), history: History::default(), said: None }
     }
 
-    /// What an operator calls it. For [`is_forgotten`](Self::is_forgotten) there is no word.
+    /// What an operator calls it. There is no word for one that [is forgotten](Self::is_forgotten).
     pub fn state(&self) -> State {
         match &self.actual {
             Actual::Idle(Idle::Stopped | Idle::Gone) => State::Stopped,
@@ -136,8 +136,8 @@ impl Life {
         matches!(self.actual, Actual::Idle(_))
     }
 
-    /// It is in the way of others that want to boot. One that asked for time does not boot, it
-    /// waits for something itself.
+    /// It counts as booting, which only so many may do at once. One that asked for time does not: it waits for
+    /// something itself.
     pub fn is_booting(&self) -> bool {
         matches!(self.actual, Actual::Live(_, Stage::Spawning | Stage::Starting { extended: None, .. }))
     }
@@ -205,8 +205,8 @@ impl Life {
         }
     }
 
-    /// It is to be running. One that is, or is about to be, stays as it is; one that was given up
-    /// or waits out a pause is to start now; one that goes is to come back.
+    /// It is to run. One that does, or is about to, stays as it is; one that was given up or waits out a pause
+    /// is to start now; one that is stopping is to come back.
     pub fn want(&mut self) {
         match &mut self.actual {
             Actual::Idle(Idle::Waiting) | Actual::Live(..) => {}
@@ -222,8 +222,8 @@ impl Life {
         }
     }
 
-    /// Its process is to go, and `desired` is to come after. Without a process that is so at once;
-    /// with one it is held until [`release`](Self::release). A process that goes already goes on going.
+    /// Its process has to stop, and `desired` comes after that. Without a process it is so at once; a live
+    /// one is held until [`release`](Self::release). One that is stopping goes on stopping.
     pub fn order(&mut self, desired: Desired, cause: Cause, now: Time) {
         match &mut self.actual {
             Actual::Idle(idle) => match desired {
@@ -241,7 +241,7 @@ impl Life {
         }
     }
 
-    /// Its process may be asked to go now.
+    /// Its process may be asked to stop now.
     pub fn release(&mut self, rules: &Rules<'_>, now: Time, out: &mut Vec<Effect>) {
         let Actual::Leaving(_, Leave { ladder: ladder @ Ladder::Held, .. }) = &mut self.actual else {
             return;
@@ -254,7 +254,7 @@ impl Life {
         out.push(Effect::AskToStop);
     }
 
-    /// SIGKILL to all of its process, if it has one that goes.
+    /// Sends SIGKILL to all of its process, if that is stopping.
     pub fn kill(&mut self, now: Time, out: &mut Vec<Effect>) {
         let Actual::Leaving(_, Leave { ladder, .. }) = &mut self.actual else { return };
         let times = match ladder {
@@ -313,7 +313,7 @@ impl Life {
         }
     }
 
-    /// A live process begins to go.
+    /// A live process begins to stop.
     pub(super) fn leave(&mut self, desired: Desired, cause: Cause, ladder: Ladder, now: Time) {
         let Actual::Live(process, stage) = &self.actual else { return };
         let ready_for = match stage {
@@ -324,7 +324,7 @@ impl Life {
         self.actual = Actual::Leaving(process.clone(), leave);
     }
 
-    /// Nothing is left of a process that goes: what comes after it.
+    /// Nothing is left of a stopping process: what comes after it.
     pub(super) fn gone(&mut self, rules: &Rules<'_>, now: Time) {
         let Actual::Leaving(process, leave) = &self.actual else { return };
         let exit = leave.exit.clone().unwrap_or(Exit::Unknown);

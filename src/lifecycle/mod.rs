@@ -22,11 +22,11 @@
 //! |----------------------|-------------------------------------|----------|-----------|
 //! | no process           | waiting, backoff, failed, completed | stopped  | forgotten |
 //! | a process            | starting, ready, running            | -        | -         |
-//! | a process that goes  | stopping, then waiting or backoff   | stopping | stopping  |
+//! | a stopping process   | stopping, then waiting or backoff   | stopping | stopping  |
 //!
-//! The second line has two holes, because a process that is not wanted begins to go in the same
-//! step. What a going process makes room for is free to change until it is gone: that is all a
-//! stop, a start and a reload in each other's way amount to.
+//! The second line has two holes, because a process that is not wanted begins to stop in the same
+//! step. What comes after a stopping process may change until it is gone: that is all there is to a
+//! stop, a start and a reload that get in each other's way.
 //!
 //! "Gone" means all of it: while anything of its process group or control group is left, the
 //! instance is `stopping`, whatever it is to be.

@@ -2,7 +2,7 @@
 
 use super::actual::{Actual, Ladder, Leave, Stage};
 use super::life::{Life, Rules, Said};
-use super::{Cause, Desired, Effect, Exit, Fault, Notice, Phase, ProcessEvent, Time, Watchdog};
+use super::{Cause, Desired, Effect, Exit, Fault, Notice, Phase, ProcessEvent, State, Time, Watchdog};
 use crate::config::{Kill, Ready};
 
 /// The most that is kept of what a process says, in bytes.
@@ -34,7 +34,7 @@ impl Life {
                 }
             }
             ProcessEvent::NotReady { reason } => {
-                if self.is_booting() {
+                if self.state() == State::Starting {
                     self.said().check = Some(reason);
                 }
             }

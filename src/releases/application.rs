@@ -53,7 +53,7 @@ pub enum Word {
     Canary,
     /// Its canary is not ready, and this is why.
     Refused(String),
-    /// It is older, and has so many workers left.
+    /// It is older, and its workers still take jobs from its tube.
     Draining,
     /// Its last worker goes, or its jobs are moved.
     Leaving,
@@ -123,7 +123,7 @@ impl Application {
         std::iter::once((&self.current, word)).chain(candidate).chain(draining)
     }
 
-    /// The version that was rolled back from, and stays away.
+    /// The version that is deployed and kept away, because an operator rolled back from it.
     pub fn pin(&self) -> Option<&Version> {
         self.pin.as_ref()
     }
@@ -174,7 +174,8 @@ impl Application {
     }
 
     /// The folder of a release has gone, and `why` says so; or it is there again. What is deployed
-    /// is looked for by its own path, and is no matter of this. Whether that changes anything.
+    /// is looked for by its own path, and is no matter of this. Returns whether that
+    /// changes anything.
     pub fn folder(&mut self, version: &Version, why: Option<&str>) -> bool {
         if self.seen.as_ref() == Some(version) {
             return false;
@@ -187,7 +188,8 @@ impl Application {
         changed
     }
 
-    /// The tube of a release was looked at; `hands` are its workers. Whether that changes anything.
+    /// The tube of a release was looked at; `hands` are its workers. Returns whether that changes
+    /// anything.
     pub fn look(
         &mut self,
         version: &Version,
@@ -208,7 +210,7 @@ impl Application {
         false
     }
 
-    /// A worker of the current release has a job. Whether nothing was expected of it.
+    /// A worker of the current release has a job. Returns whether nothing was expected of its pool.
     pub fn wake(&mut self) -> bool {
         self.current.pool.as_mut().is_some_and(super::Pool::wake)
     }

@@ -19,14 +19,14 @@ use super::kept::Kept;
 use super::{Figures, Hand, HandState, Look};
 use crate::lifecycle::Time;
 
-/// As many looks in a row have to find nothing before the last worker goes.
+/// How many looks in a row have to find nothing before the last worker goes.
 const QUIET_LOOKS: u32 = 2;
 
-/// After an empty tube turned out to be used by another than the worker, so long nothing is tried;
-/// twice as long each time.
+/// When an empty tube turns out to be used by somebody else than the worker, the worker comes back. After
+/// this pause it is taken away again to see; the pause doubles each time.
 const FIRST_PROBE: Duration = Duration::from_mins(1);
 
-/// But no longer than this.
+/// The longest such pause.
 const LAST_PROBE: Duration = Duration::from_hours(1);
 
 /// An older release.
@@ -39,7 +39,7 @@ pub struct Draining {
     /// The workers it still has.
     pub numbers: BTreeSet<u32>,
     pub(super) stage: Stage,
-    /// So many looks in a row found nothing to do.
+    /// How many looks in a row found nothing to do.
     quiet: u32,
     /// When the worker may be taken away to see whether it is the one that uses the tube.
     probe_at: Time,
@@ -90,8 +90,8 @@ impl Draining {
             .then(|| self.since + timeout)
     }
 
-    /// Its tube was looked at. `workers`: how many of its workers are there. Whether that changes
-    /// anything.
+    /// Its tube was looked at. `workers`: how many of its workers are there. Returns whether that
+    /// changes anything.
     pub(super) fn look(&mut self, look: Look, workers: usize, now: Time) -> bool {
         let figures = match &look {
             Look::Figures(figures) => Some(*figures),

@@ -27,7 +27,7 @@ pub struct Kept {
     pub gone: Option<Arc<str>>,
     /// The latest look at its tube, if there was one.
     pub look: Option<Look>,
-    /// Its workers, where they are as many as the load wants; else there are all of the blueprint's.
+    /// Which of its workers it has, if that depends on the load; otherwise it has all of the blueprint's.
     #[serde(default)]
     pub(super) pool: Option<Pool>,
 }
@@ -69,18 +69,18 @@ impl Kept {
         self.pool.as_ref().is_none_or(|pool| pool.numbers().contains(&number))
     }
 
-    /// Between which numbers of workers it scales.
+    /// Its bounds, if it scales.
     pub fn scale(&self) -> Option<Scale> {
         self.workers().and_then(|daemon| daemon.scale)
     }
 
-    /// Its workers, where they are as many as the load wants.
+    /// Which of its workers it has, if that depends on the load.
     pub fn pool(&self) -> Option<&Pool> {
         self.pool.as_ref()
     }
 
-    /// What runs of it is another: so may be its bounds, or whether it has any. Those of its workers that
-    /// are within them stay.
+    /// It has another blueprint, and maybe other bounds, or none any more. Those of its workers that are within
+    /// them stay.
     pub(super) fn rebuild(&mut self, blueprint: Blueprint) {
         let before: BTreeSet<u32> = self.numbers().collect();
         self.blueprint = blueprint;
@@ -130,8 +130,8 @@ impl Kept {
         }
     }
 
-    /// It becomes current in the place of `old`, and has as many workers; of those it has not, as many at
-    /// once as there is `room` for.
+    /// It becomes current in the place of `old`, and wants as many workers; of those that are missing, as many
+    /// as there is `room` for come at once.
     pub(super) fn take_on(&mut self, numbers: BTreeSet<u32>, old: &Self, room: u32, now: Time) {
         let Some(scale) = self.scale() else {
             self.pool = None;
@@ -170,8 +170,8 @@ impl Kept {
         Arc::new(spec)
     }
 
-    /// What was wrong with what was deployed then is no matter of this release, once another is
-    /// deployed. Without its `env_file` nothing is started all the same.
+    /// Another release is deployed now, so what was wrong with the deployed one does not concern this one any
+    /// longer. Without its `env_file` it still cannot be started.
     pub(super) fn unblock(&mut self) {
         for spec in &mut self.blueprint {
             let complete = spec.daemon.process.env_file.is_none() || spec.env_file.is_some();

@@ -21,8 +21,8 @@
 //! the version in theirs, `abaqis@4.1.0/worker/1`; a release that becomes current, or is so no longer,
 //! is renamed with its processes.
 //!
-//! How many workers the current release has is what is configured, or goes by its load ([`Pool`]), as far as
-//! that of all applications together allows ([`share`]).
+//! The current release has as many workers as are configured, or as its load asks for ([`Pool`]), within what
+//! all applications together may have ([`share`]).
 //!
 //! Pure: [`Application`] is told what was seen, what becomes of its workers ([`Hand`]) and what is
 //! on its tubes ([`Look`]), and says which instances are wanted.
@@ -90,7 +90,7 @@ pub struct Figures {
     pub delayed: u64,
     /// Jobs set aside.
     pub buried: u64,
-    /// Jobs deleted there, since there is the tube.
+    /// Jobs deleted there since the tube was made.
     #[serde(default)]
     pub deleted: u64,
     /// Connections that would put here.

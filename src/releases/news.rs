@@ -12,7 +12,7 @@ pub struct News {
     pub version: Option<Version>,
     /// What happened.
     pub text: String,
-    /// Whether somebody has to look after it.
+    /// Whether somebody should look into it.
     pub grave: bool,
     /// The numbers behind it, where it is about how many workers there are.
     pub resize: Option<Resize>,

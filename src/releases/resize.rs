@@ -1,4 +1,4 @@
-//! Makes a pool as large as it wants to be and as there is room for, and tells of it with its numbers.
+//! Makes a pool as large as it wants to be, as far as there is room, and tells of it with the numbers.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,56 +10,56 @@ use super::{Claim, Figures, Hand, Look};
 use crate::config::{Scale, write_duration, write_size};
 use crate::lifecycle::Time;
 
-/// How long a pool stays smaller that had to give up a worker because of memory.
+/// How long a pool that had to give up a worker because of memory stays smaller.
 const SMALLER: Duration = Duration::from_mins(1);
 
-/// What there is for the workers of a pool, beyond those that it has.
+/// What there is for a pool, beyond the workers that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
-    /// As many it may have in all, so that others have theirs.
+    /// How many it may have in all, so that the others get theirs.
     pub share: u32,
-    /// So many processes more there may be now.
+    /// How many more processes there may be now.
     pub workers: u32,
-    /// So many more find memory now.
+    /// For how many more there is memory now.
     pub in_memory: u32,
 }
 
-/// What the whole host has for workers, for the words that tell of it.
+/// What the whole host has for workers, to be told with a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// `max_workers`.
     pub workers: Option<u32>,
-    /// `max_workers_memory`, and what the workers hold of it.
+    /// `max_workers_memory`, and how much of it the workers hold, both in bytes.
     pub memory: Option<(u64, u64)>,
 }
 
-/// A pool has another size, or does not get the one it wants. Told as it is in `events --json`.
+/// A pool has changed its size, or does not get the size it wants: what `events --json` shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resize {
-    /// The workers it had,
+    /// How many workers it had.
     pub from: u32,
-    /// and has.
+    /// How many it has now.
     pub to: u32,
-    /// As many as its load asks for.
+    /// How many its load asks for.
     pub wanted: u32,
     /// Its bounds and its target.
     pub scale: Scale,
     /// What the last look at its tube found.
     pub figures: Option<Figures>,
-    /// What a job took lately.
+    /// How long a job took lately.
     pub run_time: Option<Duration>,
 }
 
 impl Application {
-    /// What its pool claims, if it scales.
+    /// How many workers its pool claims, if it scales.
     pub fn claim(&self) -> Option<Claim> {
         let (scale, pool) = (self.current.scale()?, self.current.pool.as_ref()?);
         let most = pool.cap.map_or(u32::MAX, |(most, _)| most);
         Some(Claim { floor: scale.min, wants: pool.wants().min(most).max(scale.min) })
     }
 
-    /// Has its pool grow or shrink. Whether it is not where it is to be only because of workers that
-    /// are at work, or on their way out: then it is to be tried again once one of them changes.
+    /// Lets its pool grow or shrink. Returns whether it is not yet where it should be only because of workers
+    /// that are at work, or on their way out: then try again once one of them changes.
     pub fn resize(
         &mut self,
         room: Room,
@@ -99,8 +99,8 @@ impl Application {
         to > goal || to < goal && room.workers < goal - from
     }
 
-    /// The workers of all hold too much memory: one of its pool's is to go. False if it has none to spare,
-    /// or one is on its way already.
+    /// All workers together hold too much memory: one of its pool's has to go. Returns false if it has none to
+    /// spare, or one is on its way out already.
     pub fn give_up_one(&mut self, hands: &[Hand], now: Time) -> bool {
         let Some((scale, pool)) = self.current.scale().zip(self.current.pool.as_mut()) else { return false };
         let size = pool.size();

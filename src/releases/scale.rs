@@ -1,4 +1,4 @@
-//! How many workers a release has, where that goes by the load of its tube.
+//! How many workers a release has, where that depends on the load of its tube.
 //!
 //! ```text
 //!     work  =  jobs that are ready × what a job took lately
@@ -9,12 +9,12 @@
 //!     anything else             ─► as many as there are
 //! ```
 //!
-//! What asks for more and what lets go are different questions, and each window begins anew after
-//! a change; so a load that stays the same comes to rest at a size, and stays there.
+//! Growing and shrinking ask different questions, and the window begins anew after each change. So under a
+//! constant load a pool comes to rest at a size, and stays there.
 //!
-//! What a job took is what workers spent by the jobs they finished, both from the queue's figures: of
-//! quick jobs a worker tells nothing. A job that holds up its worker for longer is told, and if all are
-//! held up, whatever is ready waits for at least as long.
+//! How long a job takes is the time that workers spent, divided by the jobs that they finished; both come from
+//! the queue's figures, because workers say nothing of quick jobs. They do tell of a job that takes longer:
+//! when all workers are held up by such jobs, whatever is ready waits for at least as long as they were.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,29 +25,29 @@ use super::{Figures, Hand, HandState};
 use crate::config::Scale;
 use crate::lifecycle::Time;
 
-/// A window, in `target_wait`s.
+/// The length of a window, in `target_wait`s.
 const WINDOW: u32 = 6;
 
-/// One more for so many that are at work on average is not too many.
+/// For every so many workers that are busy on average, one more is not too many.
 const SPARE: u32 = 4;
 
-/// So many jobs that are finished count for as much as all before them.
+/// How many finished jobs weigh as much as all those before them.
 const MEMORY: u32 = 4;
 
 /// The workers of a release that scales.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
-    /// Those that there are to be, by their numbers.
+    /// The workers there should be, by their numbers.
     numbers: BTreeSet<u32>,
     /// How many the load asks for; the budget may not have them.
     wants: u32,
     /// Why.
     reason: Option<Reason>,
-    /// What the window showed so far: the most that had something to do,
+    /// The most workers that had something to do at once in this window.
     peak: u32,
-    /// and for how long all of them had, added up.
+    /// For how long workers had something to do in this window, added up.
     busy: Duration,
-    /// When it was looked last.
+    /// When its tube was last looked at.
     looked: Time,
     /// When the window began.
     since: Time,
@@ -57,11 +57,11 @@ pub struct Pool {
     spent: Duration,
     /// The look before.
     seen: Option<Seen>,
-    /// That the queue is away was told.
+    /// It has been told that the queue is away.
     away: bool,
-    /// That the budget does not have what it wants was told.
+    /// It has been told that the budget does not have what it wants.
     pub(super) short: bool,
-    /// Because of memory no more than so many, and since when that is so.
+    /// The most workers it may have because of memory, and since when.
     pub(super) cap: Option<(u32, Time)>,
     /// The last look found nothing to do, and no job was heard of since.
     resting: bool,
@@ -110,7 +110,7 @@ pub enum Reason {
 }
 
 impl Pool {
-    /// A pool that begins with these, as far as its bounds allow.
+    /// A pool that begins with these workers, as far as its bounds allow.
     pub fn new(numbers: BTreeSet<u32>, scale: Scale) -> Self {
         let mut pool = Self {
             wants: 0,
@@ -134,7 +134,7 @@ impl Pool {
         pool
     }
 
-    /// Its numbers.
+    /// The numbers of its workers.
     pub fn numbers(&self) -> &BTreeSet<u32> {
         &self.numbers
     }
@@ -164,12 +164,12 @@ impl Pool {
         self.resting
     }
 
-    /// One of its workers has a job. Whether that is news.
+    /// One of its workers has a job. Returns whether that is news.
     pub fn wake(&mut self) -> bool {
         std::mem::take(&mut self.resting)
     }
 
-    /// Its bounds are these from now on. Those with a number beyond go, as with a smaller `count`.
+    /// Its bounds are these from now on. Workers with a number above the maximum go, as with a smaller `count`.
     pub fn keep_within(&mut self, scale: Scale) {
         let wants = self.wants.clamp(scale.min, scale.max);
         if wants != self.wants {
@@ -191,7 +191,7 @@ impl Pool {
         (self.short, self.cap, self.resting) = (false, None, false);
     }
 
-    /// Has so many, if it has fewer: by the lowest numbers that are free.
+    /// Grows to that size, taking the lowest numbers that are free.
     pub fn grow(&mut self, to: u32) {
         let mut number = 1;
         while self.size() < to {
@@ -200,8 +200,8 @@ impl Pool {
         }
     }
 
-    /// Lets go of idle ones until it has so many, or none is idle: those first that do nothing, then
-    /// the youngest by number.
+    /// Lets go of idle workers until it has that size, or none is idle: first those that are not ready, then
+    /// those with the highest numbers.
     pub fn shrink(&mut self, to: u32, hands: &[Hand]) {
         let idle = |hand: &&Hand| hand.busy.is_none() && hand.state != HandState::Leaving;
         let mut idle: Vec<&Hand> = hands.iter().filter(idle).collect();
@@ -214,7 +214,7 @@ impl Pool {
         }
     }
 
-    /// The queue could not be asked: all stay. Whether that is news.
+    /// The queue could not be asked: all workers stay. Returns whether that is news.
     pub(super) fn lost(&mut self) -> bool {
         self.seen = None;
         self.spent = Duration::ZERO;
@@ -223,7 +223,7 @@ impl Pool {
         !std::mem::replace(&mut self.away, true)
     }
 
-    /// Its tube was looked at. Whether the queue was away before.
+    /// Its tube was looked at. Returns whether the queue was away before.
     pub(super) fn look(&mut self, scale: Scale, figures: &Figures, hands: &[Hand], now: Time) -> bool {
         self.measure(figures, now);
         let back = std::mem::take(&mut self.away);

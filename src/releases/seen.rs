@@ -42,11 +42,10 @@ impl Application {
 
     /// Goes back to the release before the current one, until another is deployed.
     pub fn roll_back(&mut self, now: Time, out: &mut Vec<Outcome>) -> Result<(), Refusal> {
-        let deployed = self.seen.clone();
         if self.candidate.is_some() {
             // The one that serves is the earlier one.
             self.set_aside(now);
-            self.pin = deployed;
+            self.go_back_to(self.current.version.clone());
             let text = format!("rolled back: {} stays current", named(self.current.version.as_ref()));
             out.push(Outcome::told(self.current.version.as_ref(), text));
             return Ok(());
@@ -60,9 +59,14 @@ impl Application {
         };
         let (version, blueprint) = (target.version.clone(), target.blueprint.clone());
         let Some(version) = version else { return Err(Refusal::NoEarlier) };
-        self.pin = deployed;
+        self.go_back_to(Some(version.clone()));
         self.propose(&version, blueprint, now, out);
         Ok(())
+    }
+
+    /// This release is wanted. Where it is not the one that is deployed, that one is kept away.
+    fn go_back_to(&mut self, version: Option<Version>) {
+        self.pin = self.seen.clone().filter(|deployed| Some(deployed) != version.as_ref());
     }
 
     /// What is deployed is wanted again, whatever was said before, and is to be tried anew.

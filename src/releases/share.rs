@@ -6,15 +6,15 @@
 //!              └──────── the level ─────────┘
 //! ```
 //!
-//! Each has what it wants up to a level that is the same for all, but never less than its floor: what one
-//! does not need is the others'. The same claims in the same order give the same shares.
+//! Each gets what it wants, up to a level that is the same for all, but never less than its floor. What one
+//! does not need, the others get. The same claims in the same order give the same shares.
 
 /// What one pool claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
-    /// It has so many whatever there is.
+    /// What it gets in any case.
     pub floor: u32,
-    /// It would have so many; not below the floor.
+    /// What it wants; not below the floor.
     pub wants: u32,
 }
 
@@ -24,7 +24,7 @@ impl Claim {
     }
 }
 
-/// What each has of `all`. More than `all` together only where the floors are.
+/// How much of `all` each claim gets. Together they get more than `all` only if their floors do.
 pub fn share(claims: &[Claim], all: u32) -> Vec<u32> {
     let sum = |level: u32| claims.iter().map(|claim| u64::from(claim.at(level))).sum::<u64>();
     let highest = claims.iter().map(|claim| claim.wants).max().unwrap_or_default();

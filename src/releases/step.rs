@@ -15,9 +15,9 @@ use crate::names::Version;
 pub type Crew<'a> = dyn Fn(Option<&Version>, &Kept) -> Vec<Hand> + 'a;
 
 impl Application {
-    /// Goes on as far as it can. Whether other instances are wanted than before. After an
-    /// [`Outcome::Promoted`], which is then the last, it has to be called again with the new names.
-    /// `room`: so many workers more there may be now.
+    /// Goes on as far as it can. Returns whether other instances are wanted than before. If the last outcome
+    /// is [`Outcome::Promoted`], call it again with the new names. `room`: how many more workers there may
+    /// be now.
     pub fn step(&mut self, crew: &Crew<'_>, room: u32, now: Time, out: &mut Vec<Outcome>) -> bool {
         if self.promote(crew, room, now, out) {
             return true;
@@ -169,7 +169,7 @@ impl Application {
         })
     }
 
-    /// The move that a step ordered is over: so many jobs, or why it could not be done.
+    /// The move that a step ordered is over: how many jobs were moved, or why they could not be.
     pub fn moved(&mut self, version: &Version, result: Result<u64, String>, out: &mut Vec<Outcome>) {
         let to = self.current.version.clone();
         let Some(place) = self.draining.iter().position(|one| one.kept.version.as_ref() == Some(version))

@@ -20,15 +20,16 @@ use crate::control::MAX_REQUEST;
 use crate::control::access::{Access, Level, Peer};
 use crate::control::messages::{Hello, Refusal, Request, Response};
 
-/// Connections open at once before those that may only look are turned away,
+/// How many connections may be open before those who may only look are turned away.
 const MAX_LOOKING: usize = 64;
-/// and before everybody is.
+
+/// How many may be open before everybody is turned away.
 const MAX_OPEN: usize = 128;
 
 /// How long to leave the listener alone when it cannot accept (no descriptor is left).
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Replies are written in pieces of about so many bytes.
+/// About how many bytes of replies are written at a time.
 const PIECE: usize = 32 * 1024;
 
 /// Takes connections, for ever.
@@ -106,7 +107,10 @@ fn admit(peer: &Peer, access: Access, open: usize) -> Result<Level, Refusal> {
 }
 
 /// The requests this version knows.
-const WORDS: [&str; 8] = ["status", "plan", "reload", "operate", "signal", "events", "logs", "output"];
+const WORDS: [&str; 12] = [
+    "status", "plan", "reload", "upgrade", "operate", "signal", "events", "releases", "deploy", "rollback",
+    "logs", "output",
+];
 
 fn request(line: Result<String, LinesCodecError>) -> Result<Request, Refusal> {
     #[derive(Deserialize)]
@@ -129,7 +133,7 @@ fn request(line: Result<String, LinesCodecError>) -> Result<Request, Refusal> {
     })
 }
 
-/// Writes replies as they come. False when the client left before the last one.
+/// Writes replies as they come. Returns false when the client left before the last one.
 async fn answer(
     read: &mut ReadHalf<'_>,
     write: &mut WriteHalf<'_>,
@@ -191,13 +195,25 @@ mod tests {
             Request::Status { selector: selector() },
             Request::Plan,
             Request::Reload,
+            Request::Upgrade,
             Request::Operate(operation),
             Request::Signal { selector: selector(), signal: crate::config::Signal::TERM },
             Request::Events { selector: selector(), recent: 1, follow: true },
+            Request::Releases { application: None },
+            Request::Deploy { application: "a".parse().unwrap(), wait: true },
+            Request::Rollback { application: "a".parse().unwrap(), wait: true },
             Request::Logs { selector: selector() },
             Request::Output { selector: selector() },
         ];
+        assert_eq!(all.len(), WORDS.len());
         for (asked, word) in all.into_iter().zip(WORDS) {
+            // A request that is new belongs in both lists.
+            match asked {
+                Request::Status { .. } | Request::Plan | Request::Reload | Request::Upgrade => {}
+                Request::Operate(_) | Request::Signal { .. } | Request::Events { .. } => {}
+                Request::Releases { .. } | Request::Deploy { .. } | Request::Rollback { .. } => {}
+                Request::Logs { .. } | Request::Output { .. } => {}
+            }
             let line = serde_json::to_string(&asked).unwrap();
             assert!(line.starts_with(&format!("{{\"request\":\"{word}\"")), "{line}");
             assert_eq!(request(Ok(line)), Ok(asked));
@@ -209,6 +225,10 @@ mod tests {
         assert_eq!(
             request(Ok(r#"{"request":"signal","selector":"all"}"#.into())),
             Err(Refusal::Malformed { reason: "missing field `signal`".into() })
+        );
+        assert_eq!(
+            request(Ok(r#"{"request":"deploy"}"#.into())),
+            Err(Refusal::Malformed { reason: "missing field `application`".into() })
         );
     }
 

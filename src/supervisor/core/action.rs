@@ -132,9 +132,9 @@ pub struct StateChange {
 pub enum Answer {
     /// How far it is.
     Progress {
-        /// So many instances are through,
+        /// How many instances are through.
         done: u32,
-        /// of so many.
+        /// How many there are.
         total: u32,
         /// The one that just was.
         instance: InstanceId,

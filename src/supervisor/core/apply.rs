@@ -17,7 +17,8 @@ impl Core {
     /// the canary of a new release does, comes later.
     pub fn plan(&self, wanted: &Wanted) -> Plan {
         let (wanted, renamed) = self.preview(wanted);
-        let running = self.running(|_| true).into_iter().map(|(id, spec)| (renamed.name(id), spec));
+        let running = self.running(|_| true).into_iter();
+        let running = running.map(|(id, spec)| (renamed.name(id, &spec.daemon.kind), spec));
         plan::diff(&running.collect(), &wanted)
     }
 
@@ -75,7 +76,6 @@ impl Core {
         self.fleet.link();
         self.stirred.extend(self.fleet.groups.keys());
         if let Some(request) = request {
-            self.requests.saw(request);
             self.requests.open(request, asked.len(), Vec::new(), cx.out);
             for (slot, want) in asked {
                 self.fleet.instances[slot].asks.push(Ask { request, want });

@@ -10,7 +10,6 @@ use crate::names::InstanceId;
 
 impl Core {
     pub(super) fn command(&mut self, request: RequestId, command: &Command, cx: &mut Context<'_>) {
-        self.requests.saw(request);
         let named: Vec<Slot> = self
             .fleet
             .by_id

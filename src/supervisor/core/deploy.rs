@@ -65,13 +65,11 @@ impl Core {
     }
 
     fn unknown(&mut self, name: &ApplicationName, request: RequestId, cx: &mut Context<'_>) {
-        self.requests.saw(request);
         let selector = Selector::Only { application: name.clone(), release: None, daemon: None };
         cx.out.push(Action::Answer { request, answer: Answer::Refused(Refusal::NoSuchInstance(selector)) });
     }
 
     fn open_deploy(&mut self, name: &ApplicationName, request: RequestId, wait: bool, cx: &mut Context<'_>) {
-        self.requests.saw(request);
         self.requests.open(request, usize::from(wait), Vec::new(), cx.out);
         if wait {
             self.deployments.waiting.entry(name.clone()).or_default().push(request);

@@ -16,7 +16,7 @@ use crate::config::{Budget, Kind};
 use crate::lifecycle::{Cause, Desired, Time};
 use crate::names::{ApplicationName, InstanceId, Version};
 use crate::plan::Wanted;
-use crate::releases::{Application, Blueprint, Kept, Outcome};
+use crate::releases::{Application, Blueprint, Kept, Outcome, is_of_release};
 
 /// All applications with their releases.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -24,9 +24,9 @@ pub(super) struct Deployments {
     pub(super) applications: BTreeMap<ApplicationName, Application>,
     /// Who waits for the end of a deploy.
     pub(super) waiting: BTreeMap<ApplicationName, Vec<RequestId>>,
-    /// Those of which something changed that is not seen to yet.
+    /// Those of which something changed that was not acted upon yet.
     pub(super) dirty: BTreeSet<ApplicationName>,
-    /// Those that want other instances, which is not seen to yet.
+    /// Those that want other instances, which was not acted upon yet.
     restless: BTreeSet<ApplicationName>,
     /// What all workers together may take.
     #[serde(default)]
@@ -54,16 +54,15 @@ pub(super) struct Deployments {
     pub(super) pools: BTreeSet<ApplicationName>,
 }
 
-/// How instances of some applications are to be named.
+/// The applications whose instances get other names: the release that was current, and the one that is.
 pub(super) struct Renamed(BTreeMap<ApplicationName, (Version, Version)>);
 
 impl Renamed {
     /// The name that an instance will have.
-    pub(super) fn name(&self, id: InstanceId) -> InstanceId {
+    pub(super) fn name(&self, id: InstanceId, kind: &Kind) -> InstanceId {
         let Some((from, to)) = self.0.get(&id.application) else { return id };
-        let of_release = matches!(id.daemon.as_str(), "worker" | "preloader");
         match &id.release {
-            None if of_release => InstanceId { release: Some(from.clone()), ..id },
+            None if is_of_release(kind) => InstanceId { release: Some(from.clone()), ..id },
             Some(version) if version == to => InstanceId { release: None, ..id },
             _ => id,
         }
@@ -108,12 +107,12 @@ impl Deployments {
         self.restless.insert(application.clone());
     }
 
-    /// All that is wanted is about to be.
+    /// All that is wanted is about to be done.
     pub(super) fn is_conformed_to(&mut self) {
         self.restless.clear();
     }
 
-    /// What can be counted from the rest.
+    /// Works out what follows from the rest.
     pub(super) fn count(&mut self) {
         self.generation += 1;
         self.deadline = self.applications.values().filter_map(Application::deadline).min();
@@ -216,7 +215,7 @@ impl Core {
         }
     }
 
-    /// Sees to the releases of which something changed. False if there were none.
+    /// Sees to the releases of which something changed. Returns false if there were none.
     pub(super) fn follow_releases(&mut self, cx: &mut Context<'_>) -> bool {
         let uneven = std::mem::take(&mut self.deployments.uneven);
         if self.deployments.dirty.is_empty() && !uneven {

@@ -108,6 +108,19 @@ pub enum Event {
     Tick,
 }
 
+impl Event {
+    /// The request that is to be answered, if it is one.
+    pub(super) fn request(&self) -> Option<RequestId> {
+        match self {
+            Self::Apply { request, .. } => *request,
+            Self::Command { request, .. } | Self::Deploy { request, .. } | Self::RollBack { request, .. } => {
+                Some(*request)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {

@@ -48,7 +48,7 @@ impl Instance {
         self.outdated.as_ref().unwrap_or(&self.spec)
     }
 
-    /// By what rules it is kept.
+    /// By what rules it is supervised.
     pub(super) fn rules(&self, seed: u64) -> Rules<'_> {
         rules(self.running(), seed)
     }
@@ -59,7 +59,7 @@ impl Instance {
     }
 }
 
-/// By what rules an instance of `spec` is kept.
+/// By what rules an instance of `spec` is supervised.
 pub(super) fn rules(spec: &InstanceSpec, seed: u64) -> Rules<'_> {
     Rules { policy: &spec.daemon.policy, watchdog: spec.daemon.process.watchdog, seed }
 }
@@ -73,9 +73,9 @@ pub(super) struct Standing {
     pub(super) good: usize,
     /// To be up, and not good.
     pub(super) lagging: usize,
-    /// Having a process that goes.
+    /// Having a process that is stopping.
     pub(super) leaving: usize,
-    /// Taking part in the crowd that boots.
+    /// Booting.
     pub(super) booting: usize,
 }
 
@@ -301,8 +301,9 @@ impl Fleet {
         first.is_some_and(|slot| is_of_release(&self.instances[*slot].spec.daemon.kind))
     }
 
-    /// Names the instances of releases anew, those that each release has its own of: who was
-    /// current gets the version `from` in its name, and `to` loses it. Gives all that are renamed.
+    /// Renames the instances that each release has its own of: those of the current release get its version
+    /// `from` into their names, and those of `to`, which takes its place, lose theirs. Returns all that were
+    /// renamed.
     pub(super) fn rename(
         &mut self,
         application: &ApplicationName,
@@ -339,7 +340,7 @@ impl Fleet {
         stays.or_else(|| members().next()).map(|instance| &instance.spec.daemon.policy)
     }
 
-    /// Whether none that is `after` `group` has a process that goes.
+    /// Whether no member of a group that is `after` this one has a process that is stopping.
     pub(super) fn may_stop(&self, group: GroupSlot) -> bool {
         self.groups[group].before.iter().all(|other| self.groups[*other].tally.leaving == 0)
     }

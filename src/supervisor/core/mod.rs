@@ -88,7 +88,7 @@ pub struct Core {
     /// How many are booting.
     booting: usize,
     summary: Summary,
-    /// Instances that changed, and what that means is not seen to yet.
+    /// Instances that changed, where what follows from that was not acted upon yet.
     changed: VecDeque<Slot>,
     /// The same of groups.
     stirred: BTreeSet<GroupSlot>,
@@ -135,6 +135,9 @@ impl Core {
 
     /// Something happened at `now`; what is to be done is added to `out`. `now` never runs backwards.
     pub fn handle(&mut self, event: Event, now: Time, out: &mut Vec<Action>) {
+        if let Some(request) = event.request() {
+            self.requests.saw(request);
+        }
         if self.mode == Mode::Finished {
             return refuse(&event, out);
         }
@@ -256,11 +259,7 @@ impl Core {
 
 /// The answer of a supervisor that is on its way out.
 fn refuse(event: &Event, out: &mut Vec<Action>) {
-    if let Event::Apply { request: Some(request), .. }
-    | Event::Command { request, .. }
-    | Event::Deploy { request, .. }
-    | Event::RollBack { request, .. } = event
-    {
-        out.push(Action::Answer { request: *request, answer: Answer::Refused(Refusal::ShuttingDown) });
+    if let Some(request) = event.request() {
+        out.push(Action::Answer { request, answer: Answer::Refused(Refusal::ShuttingDown) });
     }
 }

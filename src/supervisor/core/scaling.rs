@@ -22,16 +22,16 @@ use crate::lifecycle::{Run, State};
 use crate::names::ApplicationName;
 use crate::releases::{Application, Claim, Limits, Room, share};
 
-/// Between two looks, at most, while something may come of them.
+/// The longest pause between two looks while something may come of them.
 const OFTEN: Duration = Duration::from_secs(2);
 
-/// And at least, however short a target is.
+/// The shortest one, however short a `target_wait` is.
 const QUICKLY: Duration = Duration::from_millis(200);
 
-/// Between two looks while all pools are as small as may be, and have nothing to do.
+/// The pause while all pools are as small as may be, and have nothing to do.
 const RARELY: Duration = Duration::from_secs(10);
 
-/// A pool is looked at so many times within its target.
+/// How often a pool is looked at within its `target_wait`.
 const LOOKS: u32 = 5;
 
 /// What the workers of an application hold.

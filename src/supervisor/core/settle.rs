@@ -221,7 +221,7 @@ impl Core {
     }
 }
 
-/// Whether no member of it has a process that goes.
+/// Whether no member of it has a process that is stopping.
 fn group_rests(core: &Core, group: GroupSlot) -> bool {
     core.fleet.groups[group].tally.leaving == 0
 }

@@ -26,7 +26,7 @@ use crate::releases::Application;
 /// The form that this code writes and reads.
 const VERSION: u32 = 1;
 
-/// No supervisor lives for so many.
+/// More processes than any supervisor starts in its life.
 const ABSURD: Run = Run(1 << 48);
 
 /// All the core knows.

@@ -3,7 +3,7 @@
 use super::Core;
 use super::slab::Slot;
 use crate::lifecycle::{Exit, Run, State, Time};
-use crate::names::Selector;
+use crate::names::{InstanceId, Selector};
 use crate::plan::InstanceSpec;
 
 /// One instance, as it is now.
@@ -77,6 +77,11 @@ impl Core {
             let instance = &self.fleet.instances[*slot];
             (*run, instance.life.pid(), instance.running().as_ref())
         })
+    }
+
+    /// What the instance is called now whose process this is.
+    pub fn instance(&self, run: Run) -> Option<&InstanceId> {
+        self.fleet.by_run.get(&run).map(|slot| &self.fleet.instances[*slot].spec.id)
     }
 
     /// How many instances are in each state.

@@ -186,8 +186,13 @@ impl Bench {
         self.answers.get(&request).map_or("", String::as_str)
     }
 
+    /// The process of an instance.
+    pub(super) fn run(&self, id: &str) -> Run {
+        self.runs[id]
+    }
+
     pub(super) fn hear(&mut self, id: &str, news: ProcessEvent) {
-        self.handle(Event::Process(self.runs[id], news));
+        self.handle(Event::Process(self.run(id), news));
     }
 
     pub(super) fn spawned(&mut self, id: &str) {

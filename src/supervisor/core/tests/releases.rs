@@ -53,7 +53,9 @@ fn with_the_canary_ready_names_change_the_rest_starts_and_the_scheduler_moves_on
     let mut bench = Bench::up(&application("1"));
     let request = bench.apply(&application("2"));
     bench.done();
+    let canary = bench.run("a@2/worker/1");
     bench.ready("a@2/worker/1");
+    assert_eq!(bench.core.instance(canary).unwrap().to_string(), "a/worker/1");
     assert_eq!(bench.answer(request), "done");
     assert_eq!(
         bench.done(),
@@ -279,6 +281,29 @@ fn a_rollback_outlives_a_reload_until_another_version_is_deployed() {
     assert!(bench.done().contains(&"spawn a/worker/4".to_owned()));
     bench.apply(&application("3"));
     assert_eq!(bench.done(), ["spawn a@3/worker/1"]);
+}
+
+/// The version that is rolled back from.
+fn pinned(bench: &Bench) -> Option<String> {
+    bench.core.releases().find_map(|(_, application)| application.pin().map(ToString::to_string))
+}
+
+#[test]
+fn who_rolls_back_from_a_rollback_wants_what_is_deployed_and_what_becomes_of_it() {
+    let mut bench = deployed();
+    bench.roll_back("a");
+    assert_eq!(pinned(&bench).as_deref(), Some("2"));
+    bench.roll_back("a");
+    assert!(bench.told.contains(&"release 2 is current now; release 1 drains".to_owned()));
+    assert_eq!(pinned(&bench), None);
+    // The same while the canary of the earlier release is not ready.
+    let mut bench = deployed();
+    bench.ends("a@1/worker/1", 1);
+    bench.roll_back("a");
+    assert_eq!(pinned(&bench).as_deref(), Some("2"));
+    bench.roll_back("a");
+    assert!(bench.told.contains(&"rolled back: release 2 stays current".to_owned()));
+    assert_eq!(pinned(&bench), None);
 }
 
 #[test]

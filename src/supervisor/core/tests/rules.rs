@@ -238,10 +238,17 @@ fn not_ready_in_time_is_a_failure() {
     assert_eq!(bench.done(), ["spawn a/worker/1", "check a/worker/1"]);
     bench.hear(W, ProcessEvent::NotReady { reason: "nothing listens on port 80".into() });
     assert_eq!(bench.state(W), "starting: nothing listens on port 80");
+    // Why is of interest all the more where it asks for more time.
+    bench.notify(W, Notice { extend: Some(Duration::from_secs(60)), ..Notice::default() });
+    bench.hear(W, ProcessEvent::NotReady { reason: "nothing listens on port 80 yet".into() });
+    assert_eq!(bench.state(W), "starting: nothing listens on port 80 yet");
     bench.seconds(60);
     assert_eq!(bench.done(), ["signal 15 group a/worker/1"]);
     bench.ends(W, 0);
-    assert_eq!(bench.state(W), "backoff: not ready within 1m: nothing listens on port 80, again in 200ms");
+    assert_eq!(
+        bench.state(W),
+        "backoff: not ready within 1m: nothing listens on port 80 yet, again in 200ms"
+    );
 }
 
 #[test]
