@@ -111,9 +111,9 @@ pub enum Cause {
     AskedToBury,
     /// It ended the worker with that status.
     Exited(i32),
-    /// Its executor died, for the so-manieth time.
+    /// Its executor died; so often already, this time included.
     Died(u32),
-    /// So many workers died whole while they had it.
+    /// That many workers died while they had it.
     WorkersDied(u64),
     /// The worker has to stop.
     Stopped,

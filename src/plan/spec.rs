@@ -31,7 +31,7 @@ pub struct Release {
 /// One process that is to run.
 ///
 /// Equality is what a reload goes by. Two that are not equal may still be the same process,
-/// only kept in another way: see [`same_process`](Self::same_process).
+/// only supervised in another way: see [`same_process`](Self::same_process).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceSpec {
     /// Its name.
@@ -48,14 +48,14 @@ pub struct InstanceSpec {
 }
 
 impl InstanceSpec {
-    /// Whether a process of the one is a process of the other too: nothing differs but how it is kept.
+    /// Whether a process of the one is a process of the other, too: nothing differs except how it is supervised.
     pub fn same_process(&self, other: &Self) -> bool {
         let daemon = Arc::ptr_eq(&self.daemon, &other.daemon)
             || self.daemon.kind == other.daemon.kind && same(&self.daemon.process, &other.daemon.process);
         daemon && same(&self.release, &other.release) && self.env_file == other.env_file
     }
 
-    /// Whether nothing differs at all, but for the number of its brothers.
+    /// Whether nothing differs at all, except how many instances the daemon has.
     pub fn same(&self, other: &Self) -> bool {
         self.same_process(other)
             && same(&self.daemon.policy, &other.daemon.policy)

@@ -43,8 +43,8 @@ impl From<Error> for Broken {
     }
 }
 
-/// Takes the turn of `entry` with `token`, reserved as job `id` on `client`. Gives, beside how
-/// it ended, what is known by then: the queue may have died with the job put.
+/// Takes the turn of `entry` with `token`, reserved as job `id` on `client`. Returns how it ended, and what
+/// is known of the entry by then: the queue may have died after the job was put.
 pub(super) async fn take(
     client: &mut Client,
     options: &Options,

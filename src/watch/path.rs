@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs::Metadata;
 use std::path::{Component, Path, PathBuf};
 
-/// As many symlinks as the kernel follows in one path.
+/// How many symlinks the kernel follows in one path.
 const MAX_LINKS: usize = 40;
 
 /// One directory entry on the way.

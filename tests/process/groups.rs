@@ -60,6 +60,15 @@ fn a_signal_reaches_the_whole_process_group() {
     is_gone(&child, output);
 }
 
+#[test]
+fn one_that_leads_no_group_yet_is_signalled_all_the_same() {
+    // A child of the standard library's stays in the group of its parent.
+    let mut early = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let child = Child::adopt(i32::try_from(early.id()).unwrap()).unwrap();
+    Group::new(&child, "t/early/1", None).signal(Signal::TERM).unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&early.wait().unwrap()), Some(libc::SIGTERM));
+}
+
 fn kill_and_reap(child: &Child) {
     child.signal(Signal::KILL).unwrap();
     end(child);
