@@ -45,7 +45,7 @@ impl Application {
         if self.candidate.is_some() {
             // The one that serves is the earlier one.
             self.set_aside(now);
-            self.go_back_to(self.current.version.clone());
+            self.pin = self.kept_away_for(self.current.version.as_ref());
             let text = format!("rolled back: {} stays current", named(self.current.version.as_ref()));
             out.push(Outcome::told(self.current.version.as_ref(), text));
             return Ok(());
@@ -59,14 +59,14 @@ impl Application {
         };
         let (version, blueprint) = (target.version.clone(), target.blueprint.clone());
         let Some(version) = version else { return Err(Refusal::NoEarlier) };
-        self.go_back_to(Some(version.clone()));
+        self.pin = self.kept_away_for(Some(&version));
         self.propose(&version, blueprint, now, out);
         Ok(())
     }
 
-    /// This release is wanted. Where it is not the one that is deployed, that one is kept away.
-    fn go_back_to(&mut self, version: Option<Version>) {
-        self.pin = self.seen.clone().filter(|deployed| Some(deployed) != version.as_ref());
+    /// The version to keep away when this one is to be current: the one that is deployed, if it is another.
+    fn kept_away_for(&self, current: Option<&Version>) -> Option<Version> {
+        self.seen.clone().filter(|deployed| Some(deployed) != current)
     }
 
     /// What is deployed is wanted again, whatever was said before, and is to be tried anew.

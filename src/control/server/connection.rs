@@ -209,10 +209,18 @@ mod tests {
         for (asked, word) in all.into_iter().zip(WORDS) {
             // A request that is new belongs in both lists.
             match asked {
-                Request::Status { .. } | Request::Plan | Request::Reload | Request::Upgrade => {}
-                Request::Operate(_) | Request::Signal { .. } | Request::Events { .. } => {}
-                Request::Releases { .. } | Request::Deploy { .. } | Request::Rollback { .. } => {}
-                Request::Logs { .. } | Request::Output { .. } => {}
+                Request::Status { .. }
+                | Request::Plan
+                | Request::Reload
+                | Request::Upgrade
+                | Request::Operate(_)
+                | Request::Signal { .. }
+                | Request::Events { .. }
+                | Request::Releases { .. }
+                | Request::Deploy { .. }
+                | Request::Rollback { .. }
+                | Request::Logs { .. }
+                | Request::Output { .. } => {}
             }
             let line = serde_json::to_string(&asked).unwrap();
             assert!(line.starts_with(&format!("{{\"request\":\"{word}\"")), "{line}");

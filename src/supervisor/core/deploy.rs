@@ -7,6 +7,12 @@ use crate::names::{ApplicationName, InstanceId, Selector, Version};
 use crate::plan::Wanted;
 use crate::releases::Word;
 
+/// There is no such application.
+fn unknown(name: &ApplicationName, request: RequestId) -> Action {
+    let selector = Selector::Only { application: name.clone(), release: None, daemon: None };
+    Action::Answer { request, answer: Answer::Refused(Refusal::NoSuchInstance(selector)) }
+}
+
 impl Core {
     /// An operator wants what is deployed.
     pub(super) fn deploy(
@@ -18,7 +24,7 @@ impl Core {
         cx: &mut Context<'_>,
     ) {
         let Some(application) = self.deployments.applications.get_mut(name) else {
-            return self.unknown(name, request, cx);
+            return cx.out.push(unknown(name, request));
         };
         application.deploy();
         let refused = application.releases().find(|(_, word)| *word == Word::Canary);
@@ -48,7 +54,7 @@ impl Core {
         cx: &mut Context<'_>,
     ) {
         let Some(application) = self.deployments.applications.get_mut(name) else {
-            return self.unknown(name, request, cx);
+            return cx.out.push(unknown(name, request));
         };
         let mut outcomes = Vec::new();
         if let Err(refusal) = application.roll_back(cx.now, &mut outcomes) {
@@ -62,11 +68,6 @@ impl Core {
         self.deployments.stir(name);
         self.deployments.count();
         self.open_deploy(name, request, wait, cx);
-    }
-
-    fn unknown(&mut self, name: &ApplicationName, request: RequestId, cx: &mut Context<'_>) {
-        let selector = Selector::Only { application: name.clone(), release: None, daemon: None };
-        cx.out.push(Action::Answer { request, answer: Answer::Refused(Refusal::NoSuchInstance(selector)) });
     }
 
     fn open_deploy(&mut self, name: &ApplicationName, request: RequestId, wait: bool, cx: &mut Context<'_>) {

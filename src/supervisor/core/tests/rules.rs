@@ -239,7 +239,7 @@ fn not_ready_in_time_is_a_failure() {
     bench.hear(W, ProcessEvent::NotReady { reason: "nothing listens on port 80".into() });
     assert_eq!(bench.state(W), "starting: nothing listens on port 80");
     // Why is of interest all the more where it asks for more time.
-    bench.notify(W, Notice { extend: Some(Duration::from_secs(60)), ..Notice::default() });
+    bench.notify(W, Notice { extend: Some(Duration::from_mins(1)), ..Notice::default() });
     bench.hear(W, ProcessEvent::NotReady { reason: "nothing listens on port 80 yet".into() });
     assert_eq!(bench.state(W), "starting: nothing listens on port 80 yet");
     bench.seconds(60);
