@@ -12,7 +12,6 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -78,17 +77,7 @@ fn reap(child: &Child) {
 }
 
 fn command(identity: Option<Identity>) -> Command {
-    Command {
-        argv: PROGRAM.map(Into::into).to_vec(),
-        env: std::env::vars_os().collect(),
-        directory: PathBuf::from("/"),
-        identity: identity.map(Arc::new),
-        umask: 0o022,
-        nice: None,
-        limits: Vec::new(),
-        die_with_parent: false,
-        pid_variable: None,
-    }
+    Command { env: std::env::vars_os().collect(), identity: identity.map(Arc::new), ..Command::new(PROGRAM) }
 }
 
 fn ours(command: &Command) -> Child {

@@ -56,19 +56,7 @@ impl FromStr for InstanceId {
     }
 }
 
-impl TryFrom<String> for InstanceId {
-    type Error = InstanceIdError;
-
-    fn try_from(text: String) -> Result<Self, InstanceIdError> {
-        text.parse()
-    }
-}
-
-impl From<InstanceId> for String {
-    fn from(id: InstanceId) -> String {
-        id.to_string()
-    }
-}
+written_as_text!(InstanceId, InstanceIdError);
 
 impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

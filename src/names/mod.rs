@@ -12,6 +12,25 @@
 //! An [`InstanceId`] names one process, a [`Selector`] any set of them from the
 //! command line, a [`Tube`] the queue its jobs go through.
 
+/// A name is written down as text, and read back by its own rules.
+macro_rules! written_as_text {
+    ($name:ident, $error:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = $error;
+
+            fn try_from(text: String) -> Result<Self, $error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.to_string()
+            }
+        }
+    };
+}
+
 mod instance;
 mod selector;
 mod server;

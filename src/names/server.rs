@@ -104,19 +104,7 @@ impl FromStr for ServerAddress {
     }
 }
 
-impl TryFrom<String> for ServerAddress {
-    type Error = ServerAddressError;
-
-    fn try_from(text: String) -> Result<Self, ServerAddressError> {
-        text.parse()
-    }
-}
-
-impl From<ServerAddress> for String {
-    fn from(address: ServerAddress) -> String {
-        address.to_string()
-    }
-}
+written_as_text!(ServerAddress, ServerAddressError);
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

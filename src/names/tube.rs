@@ -75,19 +75,7 @@ impl FromStr for Tube {
     }
 }
 
-impl TryFrom<String> for Tube {
-    type Error = TubeError;
-
-    fn try_from(text: String) -> Result<Self, TubeError> {
-        text.parse()
-    }
-}
-
-impl From<Tube> for String {
-    fn from(tube: Tube) -> String {
-        tube.0.as_ref().to_owned()
-    }
-}
+written_as_text!(Tube, TubeError);
 
 impl fmt::Display for Tube {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

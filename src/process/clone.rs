@@ -303,7 +303,6 @@ fn set_mask(mask: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::path::PathBuf;
 
     use nix::unistd::pipe;
 
@@ -313,17 +312,8 @@ mod tests {
 
     /// Runs `true` by a way of making processes.
     fn runs(way: impl FnOnce(&mut Prepared) -> Result<(i32, OwnedFd), CloneError>) {
-        let command = Command {
-            argv: vec!["true".into()],
-            env: vec![("PATH".into(), "/usr/bin:/bin".into())],
-            directory: PathBuf::from("/"),
-            identity: None,
-            umask: 0o022,
-            nice: None,
-            limits: Vec::new(),
-            die_with_parent: false,
-            pid_variable: None,
-        };
+        let env = vec![("PATH".into(), "/usr/bin:/bin".into())];
+        let command = Command { env, ..Command::new(["true"]) };
         let null = File::options().write(true).open("/dev/null").unwrap();
         let output = Output { stdout: null.as_fd(), stderr: null.as_fd() };
         let (status, childs) = pipe().unwrap();

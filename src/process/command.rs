@@ -35,6 +35,24 @@ pub struct Command {
     pub pid_variable: Option<&'static str>,
 }
 
+impl Command {
+    /// A program with its arguments, in `/` and with an empty environment. What it becomes and what limits it
+    /// has are the supervisor's.
+    pub fn new<A: Into<OsString>>(argv: impl IntoIterator<Item = A>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            env: Vec::new(),
+            directory: "/".into(),
+            identity: None,
+            umask: 0o022,
+            nice: None,
+            limits: Vec::new(),
+            die_with_parent: false,
+            pid_variable: None,
+        }
+    }
+}
+
 /// Where a child's output goes. Its stdin is `/dev/null`.
 #[derive(Debug, Clone, Copy)]
 pub struct Output<'fd> {

@@ -1,10 +1,8 @@
 //! What the tests of processes share.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -18,17 +16,7 @@ pub(crate) use crate::wait::until;
 
 /// A plain command: nothing asked for but the program.
 pub(crate) fn command(argv: &[&str]) -> Command {
-    Command {
-        argv: argv.iter().map(OsString::from).collect(),
-        env: vec![("PATH".into(), "/usr/bin:/bin".into())],
-        directory: PathBuf::from("/"),
-        identity: None,
-        umask: 0o022,
-        nice: None,
-        limits: Vec::new(),
-        die_with_parent: false,
-        pid_variable: None,
-    }
+    Command { env: vec![("PATH".into(), "/usr/bin:/bin".into())], ..Command::new(argv) }
 }
 
 /// A child with its output in a pipe.

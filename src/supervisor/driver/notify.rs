@@ -139,15 +139,21 @@ mod tests {
 
     use super::*;
 
+    /// A socket in a folder of its own, for a process of the user who runs this.
+    fn bound() -> (TempDir, u32, NotifySocket) {
+        let dir = TempDir::new().unwrap();
+        let uid = dir.path().metadata().unwrap().uid();
+        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        (dir, uid, socket)
+    }
+
     fn own_pid() -> i32 {
         std::process::id().cast_signed()
     }
 
     #[test]
     fn what_another_says_is_not_heard() {
-        let dir = TempDir::new().unwrap();
-        let uid = dir.path().metadata().unwrap().uid();
-        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        let (_dir, _, socket) = bound();
         let other = UnixDatagram::unbound().unwrap();
         other.connect(socket.path()).unwrap();
         other.send(b"READY=1").unwrap();
@@ -159,9 +165,7 @@ mod tests {
 
     #[test]
     fn what_a_process_says_is_heard_in_order() {
-        let dir = TempDir::new().unwrap();
-        let uid = dir.path().metadata().unwrap().uid();
-        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        let (_dir, _, socket) = bound();
         let process = UnixDatagram::unbound().unwrap();
         process.connect(socket.path()).unwrap();
         process.send(b"STATUS=booting\nMAINPID=1\nnonsense\nREADY=0\n").unwrap();
@@ -200,9 +204,7 @@ mod tests {
 
     #[test]
     fn what_the_last_process_said_is_not_heard_of_the_next() {
-        let dir = TempDir::new().unwrap();
-        let uid = dir.path().metadata().unwrap().uid();
-        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        let (_dir, uid, socket) = bound();
         let process = UnixDatagram::unbound().unwrap();
         process.send_to(b"READY=1", socket.path()).unwrap();
         assert!(!socket.is_fit_for(uid + 1), "it belongs to another user");
@@ -216,9 +218,7 @@ mod tests {
 
     #[test]
     fn one_that_never_stops_talking_has_its_turn_like_any_other() {
-        let dir = TempDir::new().unwrap();
-        let uid = dir.path().metadata().unwrap().uid();
-        let socket = NotifySocket::bind(dir.path().join("7"), uid).unwrap();
+        let (_dir, _, socket) = bound();
         let process = UnixDatagram::unbound().unwrap();
         process.set_nonblocking(true).unwrap();
         process.connect(socket.path()).unwrap();

@@ -44,15 +44,9 @@ pub(super) fn check(
     argv[0] = image.program.clone().into_os_string();
     argv.push(format!("--check-state={at}").into());
     let command = Command {
-        argv,
         env: std::env::vars_os().filter(|(name, _)| name != "NOTIFY_SOCKET").collect(),
-        directory: "/".into(),
-        identity: None,
-        umask: 0o022,
-        nice: None,
-        limits: Vec::new(),
         die_with_parent: true,
-        pid_variable: None,
+        ..Command::new(argv)
     };
     let output = Output { stdout: writer.as_fd(), stderr: writer.as_fd() };
     let helper = Helper::start(&command, output).map_err(|error| cannot(&error))?;
