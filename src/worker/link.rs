@@ -30,8 +30,8 @@ pub(super) const RETURN: Duration = Duration::from_secs(2);
 /// What the link is told to do.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Answer that.
-    Ask(Ask),
+    /// Answer that, by its number.
+    Ask(u64, Ask),
     /// Watch that tube and no other from now on.
     Watch(Tube),
     /// Give up whatever is under way, and everything that is reserved.
@@ -55,8 +55,8 @@ pub(super) enum News {
     },
     /// One of several servers has gone away, for this reason, or is back; the others are there.
     Server(ServerAddress, Option<String>),
-    /// The answer to the question.
-    Answer(Answer),
+    /// The answer to the question of that number.
+    Answer(u64, Answer),
     /// A message is run although its signature is not accepted.
     Untrusted(JobId, Untrusted),
     /// A job that was owed was settled so, or not found.
@@ -98,6 +98,19 @@ pub(super) struct Held {
 
 /// The loop that owns the link has gone.
 struct Over;
+
+/// Why the connection is of no use any more.
+struct Broken {
+    reason: String,
+    /// Whether the queue may have heard the open question.
+    heard: bool,
+}
+
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        Self { reason: error.to_string(), heard: true }
+    }
+}
 
 impl Link {
     pub(super) fn new(
@@ -142,7 +155,7 @@ impl Link {
                         continue;
                     }
                     // What was asked before the loop knew that the connection is gone.
-                    Some(Order::Ask(_)) => continue,
+                    Some(Order::Ask(..)) => continue,
                 },
                 repaid = self.debts.next() => {
                     self.repaid(repaid).await?;
@@ -181,55 +194,47 @@ impl Link {
                     return self.tell(News::Down { reason: error.to_string(), heard: false }).await;
                 }
             };
-            let result = match order {
-                Order::Disconnect => {
-                    self.held = None;
-                    self.consumer.disconnect();
-                    Ok(())
-                }
-                Order::Owe(job, handler) => {
-                    self.owe(job, handler);
-                    Ok(())
-                }
-                Order::Watch(tube) => {
-                    self.watch_from_now_on(tube);
-                    self.consumer.connect().await
-                }
-                Order::Ask(Ask::Reserve) => self.reserve().await?,
-                Order::Ask(Ask::Regain(_)) => match self.regain().await {
-                    Ok(found) => {
-                        self.tell(News::Answer(Answer::Found(found))).await?;
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                },
-                Order::Ask(_) if !self.is_same_connection().await => {
-                    let reason = "the connection to the queue was lost".to_owned();
-                    return self.tell(News::Down { reason, heard: false }).await;
-                }
-                Order::Ask(Ask::Settle { id, reserve: true, .. }) => {
-                    match self.delete_and_reserve(id).await {
-                        Ok(found) => {
-                            self.tell(News::Answer(Answer::Found(found))).await?;
-                            self.reserve().await?
-                        }
-                        Err(error) => Err(error),
-                    }
-                }
-                Order::Ask(ask) => match self.answer(ask).await {
-                    Ok(answer) => {
-                        self.tell(News::Answer(answer)).await?;
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                },
-            };
-            if let Err(error) = result {
+            if let Err(Broken { reason, heard }) = self.obey(order).await? {
                 // Whatever is wrong, a new connection is the way out of it.
                 self.client().map(Client::disconnect).ok();
-                return self.tell(News::Down { reason: error.to_string(), heard: true }).await;
+                return self.tell(News::Down { reason, heard }).await;
             }
         }
+    }
+
+    async fn obey(&mut self, order: Order) -> Result<Result<(), Broken>, Over> {
+        let (number, ask) = match order {
+            Order::Disconnect => {
+                self.held = None;
+                self.consumer.disconnect();
+                return Ok(Ok(()));
+            }
+            Order::Owe(job, handler) => {
+                self.owe(job, handler);
+                return Ok(Ok(()));
+            }
+            Order::Watch(tube) => {
+                self.watch_from_now_on(tube);
+                return Ok(self.consumer.connect().await.map_err(Broken::from));
+            }
+            Order::Ask(number, ask) => (number, ask),
+        };
+        let reserves = matches!(ask, Ask::Reserve | Ask::Settle { reserve: true, .. });
+        let answer = match ask {
+            Ask::Reserve => return self.reserve(number).await,
+            Ask::Regain(_) => self.regain().await.map(Answer::Found),
+            _ if !self.is_same_connection().await => {
+                let reason = "the connection to the queue was lost".to_owned();
+                return Ok(Err(Broken { reason, heard: false }));
+            }
+            Ask::Settle { id, reserve: true, .. } => self.delete_and_reserve(id).await.map(Answer::Found),
+            ask => self.answer(ask).await,
+        };
+        match answer {
+            Ok(answer) => self.tell(News::Answer(number, answer)).await?,
+            Err(error) => return Ok(Err(error.into())),
+        }
+        if reserves { self.reserve(number).await } else { Ok(Ok(())) }
     }
 
     fn watch_from_now_on(&mut self, tube: Tube) {
@@ -275,16 +280,18 @@ impl Link {
         })
     }
 
-    /// Waits for a job, or for an order to give up.
-    async fn reserve(&mut self) -> Result<Result<(), Error>, Over> {
+    /// Waits for a job, or for an order to give up; the answer is to question `number`.
+    async fn reserve(&mut self, number: u64) -> Result<Result<(), Broken>, Over> {
         self.held = None;
         loop {
             tokio::select! {
                 arrival = self.consumer.next() => match arrival {
-                    Ok(Arrival::Job { server, job }) => return self.reserved(server, job).await.map(Ok),
+                    Ok(Arrival::Job { server, job }) => {
+                        return self.reserved(number, server, job).await.map(Ok);
+                    }
                     Ok(Arrival::Away { server, error }) => self.server(server, Some(error.to_string())).await?,
                     Ok(Arrival::Back { server }) => self.server(server, None).await?,
-                    Err(error) => return Ok(Err(error)),
+                    Err(error) => return Ok(Err(error.into())),
                 },
                 repaid = self.debts.next() => self.repaid(repaid).await?,
                 order = self.orders.recv() => match order.ok_or(Over)? {
@@ -292,7 +299,7 @@ impl Link {
                     // still open.
                     Order::Watch(tube) => self.watch_from_now_on(tube),
                     // Nothing else is asked while a question is open: it is to be given up.
-                    Order::Disconnect | Order::Ask(_) | Order::Owe(..) => {
+                    Order::Disconnect | Order::Ask(..) | Order::Owe(..) => {
                         self.consumer.disconnect();
                         return Ok(Ok(()));
                     }
@@ -301,11 +308,11 @@ impl Link {
         }
     }
 
-    async fn reserved(&mut self, server: usize, job: beanstalk::Job) -> Result<(), Over> {
+    async fn reserved(&mut self, number: u64, server: usize, job: beanstalk::Job) -> Result<(), Over> {
         let (id, body, content) = (job.id, job.body.clone(), self.content(&job).await?);
         let session = self.consumer.client(server).map_or(0, |client| client.session());
         self.held = Some(Held { server, job, since: Instant::now(), session });
-        self.tell(News::Answer(Answer::Reserved { id, body, content })).await
+        self.tell(News::Answer(number, Answer::Reserved { id, body, content })).await
     }
 
     async fn server(&self, server: usize, trouble: Option<String>) -> Result<(), Over> {

@@ -71,6 +71,8 @@ struct Worker {
     core: Core,
     launch: Launch,
     orders: mpsc::Sender<Order>,
+    /// The number of the last question.
+    asked: u64,
     stage: Stage,
     /// Whether the executor understands `report`.
     reports: bool,
@@ -119,6 +121,7 @@ async fn run(options: Options, mut terminations: mpsc::Receiver<()>) -> io::Resu
         journal: Journal::new(launch.application.clone(), launch.tube.clone()),
         launch,
         orders,
+        asked: 0,
         stage: Stage::None,
         reports: false,
         log: Log::stderr()?,
@@ -177,7 +180,9 @@ impl Worker {
                 self.journal.server(server, trouble);
                 self.tell(Event::Servers).await;
             }
-            Wake::News(News::Answer(answer)) => self.tell(Event::Answer(answer)).await,
+            // To a question that was given up since: the job it brings has gone back.
+            Wake::News(News::Answer(number, _)) if number != self.asked => {}
+            Wake::News(News::Answer(_, answer)) => self.tell(Event::Answer(answer)).await,
             Wake::News(News::Repaid(job, verdict)) => self.tell(Event::Repaid { job, verdict }).await,
             Wake::News(News::Untrusted(id, reason)) => self.journal.untrusted(id, &reason),
             Wake::Started(Ok(mut executor)) => {
@@ -287,9 +292,13 @@ impl Worker {
                 if let Some(job) = self.core.job() {
                     self.journal.verdict(job, &ask);
                 }
-                self.order(Order::Ask(ask)).await;
+                self.asked += 1;
+                self.order(Order::Ask(self.asked, ask)).await;
             }
-            Action::Disconnect => self.order(Order::Disconnect).await,
+            Action::Disconnect => {
+                self.asked += 1;
+                self.order(Order::Disconnect).await;
+            }
             Action::Owe { job, handler } => {
                 self.journal.owes(&job);
                 self.order(Order::Owe(job, handler)).await;

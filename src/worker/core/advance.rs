@@ -106,10 +106,15 @@ impl Core {
     }
 
     fn advance_queue(&mut self, now: Duration, out: &mut Vec<Action>) {
+        let reserve = self.may_reserve(now);
+        // What it brings could not run: the executor died, or makes room, while the worker waits.
+        if self.asked == Some(Ask::Reserve) && !reserve {
+            self.asked = None;
+            out.push(Action::Disconnect);
+        }
         if self.queue == Queue::Down || self.asked.is_some() {
             return;
         }
-        let reserve = self.may_reserve(now);
         let ask = match &mut self.job {
             None => reserve.then_some(Ask::Reserve),
             Some(job) => {
@@ -136,11 +141,6 @@ impl Core {
 
     fn advance_leaving(&mut self, now: Duration, out: &mut Vec<Action>) {
         let Some(leaving) = &self.leaving else { return };
-        if self.asked == Some(Ask::Reserve) && self.job.is_none() {
-            self.asked = None;
-            self.queue = Queue::Down;
-            out.push(Action::Disconnect);
-        }
         match &self.job {
             // A verdict that cannot be told: the reservation went with the connection, so
             // the job is everybody's again.

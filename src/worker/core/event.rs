@@ -122,7 +122,8 @@ pub struct Failure {
 pub enum Action {
     /// Ask the queue.
     Ask(Ask),
-    /// Close the connection: whatever `reserve` may just have brought goes back.
+    /// Give the open question up and close the connection: whatever `reserve` may just have brought
+    /// goes back, and its answer, if that is on its way, is nobody's. The next question connects again.
     Disconnect,
     /// See to it that the job is settled when its server is back, and go on with the others.
     Owe {

@@ -290,6 +290,16 @@ fn memory_and_age_renew_it_too() {
 }
 
 #[test]
+fn no_job_is_waited_for_while_there_is_no_executor_to_run_it() {
+    let recycle = Recycle { max_age: Some(Duration::from_mins(1)), ..Recycle::default() };
+    let mut aged = Play::idle(Settings { recycle, ..settings() });
+    assert_eq!(aged.wait(), [Action::StopExecutor, Action::Disconnect, Action::Show(Doing::Booting)]);
+    let mut died = Play::idle(settings());
+    assert_eq!(died.died(), [Action::StartExecutor, Action::Disconnect, Action::Show(Doing::Booting)]);
+    assert_eq!(died.tell(Event::Booted), [Action::Ask(Ask::Reserve), Action::Show(Doing::Idle)]);
+}
+
+#[test]
 fn a_job_under_which_whole_workers_died_is_buried_unrun() {
     let mut play = Play::idle(settings());
     play.reserved(message(None));

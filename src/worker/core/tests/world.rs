@@ -76,7 +76,8 @@ struct World {
 }
 
 fn worker() -> Worker {
-    let recycle = Recycle { max_jobs: Some(20), ..Recycle::default() };
+    let max_age = Some(Duration::from_secs(7));
+    let recycle = Recycle { max_jobs: Some(20), max_age, ..Recycle::default() };
     let settings = Settings {
         stop_timeout: Duration::from_secs(5),
         max_runtime: Some(Duration::from_secs(8)),
@@ -123,7 +124,11 @@ impl World {
                 assert!(worker.connected);
                 worker.open = Some((ask, self.now + STEP * u32::try_from(slow).unwrap()));
             }
-            Action::Disconnect => self.disconnect(w),
+            Action::Disconnect => {
+                // The next question connects again.
+                self.disconnect(w);
+                self.workers[w].connected = true;
+            }
             Action::StartExecutor => {
                 assert_eq!(worker.process, Process::None, "one executor at a time");
                 worker.process = Process::Booting;
