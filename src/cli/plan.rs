@@ -45,9 +45,9 @@ impl Plan {
 
 fn table(screen: &mut Screen<'_>, changes: &[PlannedChange]) -> io::Result<()> {
     let mut table = Table::new([
-        Column { title: "INSTANCE", right: false, fit: Fit::Whole },
-        Column { title: "ACTION", right: false, fit: Fit::Whole },
-        Column { title: "REASON", right: false, fit: Fit::Cut },
+        Column::left("INSTANCE", Fit::Whole),
+        Column::left("ACTION", Fit::Whole),
+        Column::left("REASON", Fit::Cut),
     ]);
     for PlannedChange { instance, action, reason } in changes {
         table.push(Row {

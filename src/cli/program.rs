@@ -12,14 +12,9 @@ pub(super) fn run<P: Parser>(
     run: impl FnOnce(P) -> Result<Exit, Error>,
     tell: impl FnOnce(&Error),
 ) -> ExitCode {
-    completions::answer(P::command);
-    let program = match P::try_parse() {
+    let program = match read() {
         Ok(program) => program,
-        Err(error) => {
-            // A closed standard error is nothing to report, and nowhere to report it.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
-        }
+        Err(exit) => return exit.into(),
     };
     match run(program) {
         Ok(exit) => exit.into(),
@@ -29,4 +24,14 @@ pub(super) fn run<P: Parser>(
             error.exit().into()
         }
     }
+}
+
+/// The command line; or, after a shell's question, help, or what is wrong with it, how the program ends.
+pub(super) fn read<P: Parser>() -> Result<P, Exit> {
+    completions::answer(P::command);
+    P::try_parse().map_err(|error| {
+        // A closed standard error is nothing to report, and nowhere to report it.
+        let _ = error.print();
+        if error.use_stderr() { Exit::Usage } else { Exit::Success }
+    })
 }

@@ -9,7 +9,7 @@ use super::ask::Supervisor;
 use super::exit::{Error, Exit};
 use super::json;
 use super::screen::{Screen, Tone};
-use super::table::{Cell, Column, Fit, Row, Table};
+use super::table::{Cell, Column, Fit, Row, Table, optional};
 use crate::control::messages::{Request, Response};
 use crate::control::status::{Jobs, Part, ReleaseStatus};
 use crate::names::ApplicationName;
@@ -92,21 +92,20 @@ async fn count(releases: &mut [ReleaseStatus]) {
 }
 
 fn table(screen: &mut Screen<'_>, releases: &[ReleaseStatus]) -> io::Result<()> {
-    let column = |title, right, fit| Column { title, right, fit };
     let mut columns = vec![
-        column("APPLICATION", false, Fit::Whole),
-        column("VERSION", false, Fit::Cut),
-        column("RELEASE", false, Fit::Whole),
-        column("WORKERS", true, Fit::Whole),
-        column("READY", true, Fit::Whole),
-        column("RESERVED", true, Fit::Whole),
-        column("DELAYED", true, Fit::Whole),
-        column("BURIED", true, Fit::Whole),
-        column("TUBE", false, Fit::Drop(1)),
+        Column::left("APPLICATION", Fit::Whole),
+        Column::left("VERSION", Fit::Cut),
+        Column::left("RELEASE", Fit::Whole),
+        Column::right("WORKERS", Fit::Whole),
+        Column::right("READY", Fit::Whole),
+        Column::right("RESERVED", Fit::Whole),
+        Column::right("DELAYED", Fit::Whole),
+        Column::right("BURIED", Fit::Whole),
+        Column::left("TUBE", Fit::Drop(1)),
     ];
     let plain = screen.terminal().is_none();
     if plain {
-        columns.push(column("REASON", false, Fit::Whole));
+        columns.push(Column::left("REASON", Fit::Whole));
     }
     let mut table = Table::new(columns);
     for release in releases {
@@ -164,10 +163,6 @@ fn said(release: &ReleaseStatus) -> Option<String> {
         (Some(reason), Some(pinned)) => Some(format!("{pinned}; {reason}")),
         (reason, pinned) => reason.clone().or(pinned),
     }
-}
-
-fn optional(value: Option<impl ToString>) -> Cell {
-    value.map_or((Tone::Faint, "-".to_owned()), |value| (Tone::Plain, value.to_string()))
 }
 
 /// On a terminal, below the instances: the releases of those applications that have several, or whose

@@ -40,6 +40,18 @@ pub struct Column {
     pub fit: Fit,
 }
 
+impl Column {
+    /// A column of words.
+    pub const fn left(title: &'static str, fit: Fit) -> Self {
+        Self { title, right: false, fit }
+    }
+
+    /// A column of numbers.
+    pub const fn right(title: &'static str, fit: Fit) -> Self {
+        Self { title, right: true, fit }
+    }
+}
+
 /// A row, and what is to be said of it.
 #[derive(Debug, Clone, Default)]
 pub struct Row {
@@ -51,6 +63,11 @@ pub struct Row {
 
 /// A text and its looks.
 pub type Cell = (Tone, String);
+
+/// A value that may not be known.
+pub fn optional(value: Option<impl ToString>) -> Cell {
+    value.map_or((Tone::Faint, "-".to_owned()), |value| (Tone::Plain, value.to_string()))
+}
 
 /// Rows and columns.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser};
 
 use super::exit::Exit;
+use super::program;
 use crate::ayl::{Handler, KeySet, Mode};
 use crate::config::{parse_duration, parse_size};
 use crate::logs::{Events, under_journal};
@@ -109,13 +110,9 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// The program `ayl_worker`.
 pub fn ayl_worker() -> ExitCode {
-    super::completions::answer(Arguments::command);
-    let arguments = match Arguments::try_parse() {
+    let arguments = match program::read() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Success }.into();
-        }
+        Err(exit) => return exit.into(),
     };
     match run(arguments) {
         Ok(status) => status.into(),

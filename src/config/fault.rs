@@ -258,6 +258,12 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Another word than those that may stand there, of which one may have been meant.
+    pub fn wrong_word<T>(expected: &'static str, found: &str, words: &[(&'static str, T)]) -> Self {
+        let hint = did_you_mean(found, words.iter().map(|(word, _)| *word));
+        Self::WrongWord { expected, found: found.to_owned(), hint }
+    }
+
     /// A value of another shape than `expected`, with what stands there instead.
     pub fn wrong_type(node: &Node, expected: &'static str) -> Self {
         let found = match (&node.value, node.scalar_kind()) {
@@ -284,13 +290,18 @@ impl Words for Fault {
     }
 }
 
-/// Whichever of `known` is `text` with a slip of the finger.
-pub fn slip<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// `did you mean count?`, if one of `known` is `text` with a slip of the finger.
+pub fn did_you_mean<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    // Nothing that long is meant, and comparing costs the product of the lengths.
+    if text.len() > 64 {
+        return None;
+    }
     let allowed = (text.chars().count() / 3).clamp(1, 3);
-    known
+    let text = text.to_lowercase().replace('-', "_");
+    let near = known
         .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(&text.to_lowercase().replace('-', "_"), word), word))
+        .map(|word| (strsim::damerau_levenshtein(&text, word), word))
         .filter(|(distance, _)| *distance <= allowed)
-        .min()
-        .map(|(_, word)| word)
+        .min();
+    near.map(|(_, word)| format!("did you mean {word}?"))
 }

@@ -24,7 +24,7 @@ mod template;
 pub mod yaml;
 
 pub use crate::names::ServerAddress;
-pub use fault::{Fault, slip};
+pub use fault::{Fault, did_you_mean};
 pub use host::{Group, Host, Privilege, User};
 pub use model::*;
 pub use problem::{Problem, Problems, Severity, Sources, Words};

@@ -89,17 +89,16 @@ fn draw(screen: &mut Screen<'_>, now: &Look, rates: &BTreeMap<Tube, Rates>) -> i
     if server.draining {
         screen.line(&[(Tone::Bad, "it is draining and takes no new jobs")])?;
     }
-    let column = |title, right, fit| Column { title, right, fit };
     let mut table = Table::new([
-        column("TUBE", false, Fit::Cut),
-        column("READY", true, Fit::Whole),
-        column("RESERVED", true, Fit::Whole),
-        column("DELAYED", true, Fit::Whole),
-        column("BURIED", true, Fit::Whole),
-        column("WORKERS", true, Fit::Whole),
-        column("WAITING", true, Fit::Drop(3)),
-        column("PUT/S", true, Fit::Drop(2)),
-        column("DONE/S", true, Fit::Drop(1)),
+        Column::left("TUBE", Fit::Cut),
+        Column::right("READY", Fit::Whole),
+        Column::right("RESERVED", Fit::Whole),
+        Column::right("DELAYED", Fit::Whole),
+        Column::right("BURIED", Fit::Whole),
+        Column::right("WORKERS", Fit::Whole),
+        Column::right("WAITING", Fit::Drop(3)),
+        Column::right("PUT/S", Fit::Drop(2)),
+        Column::right("DONE/S", Fit::Drop(1)),
     ]);
     for tube in &now.tubes {
         let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.1}"));

@@ -104,14 +104,14 @@ fn local(at: Timestamp, zone: &TimeZone) -> String {
 }
 
 const COLUMNS: [Column; 8] = [
-    Column { title: "ENTRY", right: false, fit: Fit::Cut },
-    Column { title: "TIMEZONE", right: false, fit: Fit::Drop(1) },
-    Column { title: "LAST", right: false, fit: Fit::Drop(2) },
-    Column { title: "LAST UTC", right: false, fit: Fit::Drop(4) },
-    Column { title: "NEXT", right: false, fit: Fit::Whole },
-    Column { title: "NEXT UTC", right: false, fit: Fit::Drop(3) },
-    Column { title: "LAG", right: true, fit: Fit::Whole },
-    Column { title: "HOLDER", right: false, fit: Fit::Cut },
+    Column::left("ENTRY", Fit::Cut),
+    Column::left("TIMEZONE", Fit::Drop(1)),
+    Column::left("LAST", Fit::Drop(2)),
+    Column::left("LAST UTC", Fit::Drop(4)),
+    Column::left("NEXT", Fit::Whole),
+    Column::left("NEXT UTC", Fit::Drop(3)),
+    Column::right("LAG", Fit::Whole),
+    Column::left("HOLDER", Fit::Cut),
 ];
 
 /// All of them as a table.

@@ -66,10 +66,10 @@ impl Line {
 }
 
 const COLUMNS: [Column; 4] = [
-    Column { title: "ENTRY", right: false, fit: Fit::Cut },
-    Column { title: "LOCAL", right: false, fit: Fit::Whole },
-    Column { title: "TIMEZONE", right: false, fit: Fit::Drop(1) },
-    Column { title: "UTC", right: false, fit: Fit::Whole },
+    Column::left("ENTRY", Fit::Cut),
+    Column::left("LOCAL", Fit::Whole),
+    Column::left("TIMEZONE", Fit::Drop(1)),
+    Column::left("UTC", Fit::Whole),
 ];
 
 impl Preview {

@@ -10,27 +10,23 @@ use jiff::Timestamp;
 
 use crate::cli::human::{age, bytes};
 use crate::cli::screen::{Screen, Tone};
-use crate::cli::table::{Cell, Column, Fit, Row, Table, fold, note_width};
+use crate::cli::table::{Cell, Column, Fit, Row, Table, fold, note_width, optional};
 use crate::control::status::{InstanceStatus, SUMMED, State, rfc3339};
 
 /// The most lines a reason has on a terminal: enough for an error and where it comes from.
 const REASON_LINES: usize = 8;
 
-const fn column(title: &'static str, right: bool, fit: Fit) -> Column {
-    Column { title, right, fit }
-}
-
 /// Prints `instances` as they are at `now`, and on a terminal how many are in which state.
 pub(super) fn table(screen: &mut Screen<'_>, instances: &[InstanceStatus], now: Timestamp) -> io::Result<()> {
     let Some(size) = screen.terminal() else { return plain(screen, instances, now) };
     let mut table = Table::new([
-        column("INSTANCE", false, Fit::Cut),
-        column("STATE", false, Fit::Whole),
-        column("PID", true, Fit::Whole),
-        column("SINCE", true, Fit::Whole),
-        column("RESTARTS", true, Fit::Drop(1)),
-        column("MEMORY", true, Fit::Drop(2)),
-        column("VERSION", false, Fit::Drop(3)),
+        Column::left("INSTANCE", Fit::Cut),
+        Column::left("STATE", Fit::Whole),
+        Column::right("PID", Fit::Whole),
+        Column::right("SINCE", Fit::Whole),
+        Column::right("RESTARTS", Fit::Drop(1)),
+        Column::right("MEMORY", Fit::Drop(2)),
+        Column::left("VERSION", Fit::Drop(3)),
     ]);
     for (i, instance) in instances.iter().enumerate() {
         let reason = reason(instance);
@@ -67,15 +63,15 @@ fn cells(instance: &InstanceStatus, now: Timestamp) -> Vec<Cell> {
 /// One line each, everything whole.
 fn plain(screen: &mut Screen<'_>, instances: &[InstanceStatus], now: Timestamp) -> io::Result<()> {
     let mut table = Table::new([
-        column("INSTANCE", false, Fit::Whole),
-        column("STATE", false, Fit::Whole),
-        column("PID", true, Fit::Whole),
-        column("SINCE", false, Fit::Whole),
-        column("RESTARTS", true, Fit::Whole),
-        column("MEMORY", true, Fit::Whole),
-        column("VERSION", false, Fit::Whole),
-        column("TUBE", false, Fit::Whole),
-        column("REASON", false, Fit::Whole),
+        Column::left("INSTANCE", Fit::Whole),
+        Column::left("STATE", Fit::Whole),
+        Column::right("PID", Fit::Whole),
+        Column::left("SINCE", Fit::Whole),
+        Column::right("RESTARTS", Fit::Whole),
+        Column::right("MEMORY", Fit::Whole),
+        Column::left("VERSION", Fit::Whole),
+        Column::left("TUBE", Fit::Whole),
+        Column::left("REASON", Fit::Whole),
     ]);
     for instance in instances {
         let said: Vec<String> = [reason(instance), doing(instance, now)].into_iter().flatten().collect();
@@ -96,10 +92,6 @@ fn plain(screen: &mut Screen<'_>, instances: &[InstanceStatus], now: Timestamp) 
         });
     }
     table.print(screen)
-}
-
-fn optional(value: Option<impl ToString>) -> Cell {
-    value.map_or((Tone::Faint, "-".to_owned()), |value| (Tone::Plain, value.to_string()))
 }
 
 /// Why it is not as it should be; of one that is not up, at least how it ended.

@@ -1,7 +1,7 @@
 //! Maps, by a table of their keys.
 
 use super::Reader;
-use crate::config::fault::{Fault, slip};
+use crate::config::fault::{Fault, did_you_mean};
 use crate::config::yaml::{Entry, Node, Value};
 
 /// A key of a section, and what is done with its value.
@@ -69,8 +69,9 @@ pub(super) fn table<T: Default>(
 }
 
 fn hint(key: &str, expected: &[&'static str]) -> Option<String> {
-    if let Some(word) = slip(key, expected.iter().copied()) {
-        return Some(format!("did you mean {word}?"));
+    let near = did_you_mean(key, expected.iter().copied());
+    if near.is_some() {
+        return near;
     }
     let home = super::sections().into_iter().find(|(_, keys)| keys.contains(&key))?.0;
     let home = match home {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::Reader;
-use crate::config::fault::{Fault, slip};
+use crate::config::fault::Fault;
 use crate::config::quantity::{parse_duration, parse_size};
 use crate::config::yaml::{Node, ScalarKind, Value};
 use crate::config::{Command, Milli, Template};
@@ -24,10 +24,7 @@ impl Reader<'_> {
 
     /// Text: not what YAML takes for a number, a boolean or nothing.
     pub(super) fn text<'n>(&mut self, node: &'n Node, expected: &'static str) -> Option<&'n str> {
-        match (&node.value, node.scalar_kind()) {
-            (Value::Scalar { text, .. }, Some(ScalarKind::Text)) => Some(text),
-            _ => self.wrong_type(node, expected),
-        }
+        node.text().or_else(|| self.wrong_type(node, expected))
     }
 
     /// Text, also what YAML takes for a number or a boolean, as it was written.
@@ -49,12 +46,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn boolean(&mut self, node: &Node) -> Option<bool> {
-        match (&node.value, node.scalar_kind()) {
-            (Value::Scalar { text, .. }, Some(ScalarKind::Boolean)) => {
-                Some(text.eq_ignore_ascii_case("true"))
-            }
-            _ => self.wrong_type(node, "true or false"),
-        }
+        node.boolean().or_else(|| self.wrong_type(node, "true or false"))
     }
 
     /// A whole number within `range`.
@@ -64,16 +56,9 @@ impl Reader<'_> {
         range: RangeInclusive<i64>,
         expected: &'static str,
     ) -> Option<i64> {
-        let (Value::Scalar { text, .. }, Some(ScalarKind::Number)) = (&node.value, node.scalar_kind()) else {
-            return self.wrong_type(node, expected);
-        };
-        match text.parse() {
-            Ok(number) if range.contains(&number) => Some(number),
-            _ => {
-                self.error(node.place, Fault::Range { value: text.clone(), expected });
-                None
-            }
-        }
+        let text = node.number().or_else(|| self.wrong_type(node, expected))?;
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        self.check(node, number.ok_or_else(|| Fault::Range { value: text.to_owned(), expected }))
     }
 
     pub(super) fn count(&mut self, node: &Node) -> Option<u32> {
@@ -96,11 +81,9 @@ impl Reader<'_> {
         range: RangeInclusive<u32>,
         expected: &'static str,
     ) -> Option<Milli> {
-        let (Value::Scalar { text, .. }, Some(ScalarKind::Number)) = (&node.value, node.scalar_kind()) else {
-            return self.wrong_type(node, expected);
-        };
+        let text = node.number().or_else(|| self.wrong_type(node, expected))?;
         let number = parse_milli(text).filter(|number| range.contains(number)).map(Milli);
-        self.check(node, number.ok_or_else(|| Fault::Range { value: text.clone(), expected }))
+        self.check(node, number.ok_or_else(|| Fault::Range { value: text.to_owned(), expected }))
     }
 
     /// One of a few words.
@@ -114,9 +97,7 @@ impl Reader<'_> {
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(value.clone());
         }
-        let hint =
-            slip(text, words.iter().map(|(word, _)| *word)).map(|word| format!("did you mean {word}?"));
-        self.error(node.place, Fault::WrongWord { expected, found: text.to_owned(), hint });
+        self.error(node.place, Fault::wrong_word(expected, text, words));
         None
     }
 

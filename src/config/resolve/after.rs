@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::fault::{Fault, slip};
+use crate::config::fault::{Fault, did_you_mean};
 use crate::config::read::{After, Reader};
 use crate::config::yaml::Place;
 use crate::names::{ApplicationName, DaemonName};
@@ -38,13 +38,9 @@ pub(super) fn waits_for(
         if daemons.contains(name) {
             waits.push((name.clone(), *place));
         } else if level != Level::Defaults {
-            let hint = slip(name.as_str(), daemons.iter().map(DaemonName::as_str));
-            let fault = Fault::NoDaemon {
-                application: application.to_string(),
-                name: name.to_string(),
-                hint: hint.map(|name| format!("did you mean {name}?")),
-            };
-            reader.error(*place, fault);
+            let hint = did_you_mean(name.as_str(), daemons.iter().map(DaemonName::as_str));
+            let (application, name) = (application.to_string(), name.to_string());
+            reader.error(*place, Fault::NoDaemon { application, name, hint });
         }
     }
     waits

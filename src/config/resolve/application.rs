@@ -7,7 +7,7 @@ use super::after::{self, Level, Waits, waits_for};
 use super::budget::budget;
 use super::process::{Layers, NoProcess, Own, Shared, command, nearest, template};
 use super::programs;
-use crate::config::fault::{Fault, slip};
+use crate::config::fault::{Fault, did_you_mean};
 use crate::config::read::{ApplicationLayer, Files, Given, Layer, Reader, SchedulerLayer, WorkersLayer};
 use crate::config::yaml::Place;
 use crate::config::{
@@ -56,7 +56,7 @@ fn default_after(reader: &mut Reader<'_>, files: &Files) {
     }
     for (name, place) in files.defaults.after.iter().flatten() {
         if !names.contains(name.as_str()) {
-            let hint = slip(name.as_str(), names.iter().copied()).map(|name| format!("did you mean {name}?"));
+            let hint = did_you_mean(name.as_str(), names.iter().copied());
             reader.error(*place, Fault::NowhereDaemon { name: name.to_string(), hint });
         }
     }

@@ -79,6 +79,29 @@ impl Node {
         }
     }
 
+    /// What is written, if it is a scalar of that kind.
+    fn scalar(&self, kind: ScalarKind) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } if self.scalar_kind() == Some(kind) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        self.scalar(ScalarKind::Text)
+    }
+
+    /// The number as it was written, if it is one.
+    pub fn number(&self) -> Option<&str> {
+        self.scalar(ScalarKind::Number)
+    }
+
+    /// Whether it is true, if it is one of the two.
+    pub fn boolean(&self) -> Option<bool> {
+        self.scalar(ScalarKind::Boolean).map(|text| text.eq_ignore_ascii_case("true"))
+    }
+
     /// What it is, in words that complete "found …".
     pub fn what(&self) -> &'static str {
         match (&self.value, self.scalar_kind()) {

@@ -10,7 +10,7 @@ use super::put::{Failed, Put};
 use super::reader::{Given, Reader, given};
 use super::{Entry, Fault, Overlap, zone};
 use crate::config::yaml::{self, Node, Place, Value};
-use crate::config::{self, slip, write_duration};
+use crate::config::{self, did_you_mean, write_duration};
 use crate::names::{EntryName, Tube};
 use crate::schedule::{CatchUp, Cron, CronError, Rule};
 
@@ -192,8 +192,7 @@ const SYNONYMS: [(&str, &str); 6] = [
 fn unknown(reader: &mut Reader<'_>, entry: &yaml::Entry) {
     let expected = keys();
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == entry.key).map(|(_, key)| *key);
-    let near = synonym.or_else(|| slip(&entry.key, expected.iter().copied()));
-    let hint = near.map(|word| format!("did you mean {word}?"));
+    let hint = did_you_mean(synonym.unwrap_or(&entry.key), expected.iter().copied());
     reader.error(entry.place, config::Fault::UnknownKey { expected, hint });
 }
 

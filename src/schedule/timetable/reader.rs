@@ -7,7 +7,7 @@ use jiff::tz::TimeZoneDatabase;
 
 use super::Fault;
 use crate::config::yaml::{Entry, Node, Place, ScalarKind, Value};
-use crate::config::{self, Problem, Severity, Sources, parse_duration, slip, write_duration};
+use crate::config::{self, Problem, Severity, Sources, parse_duration, write_duration};
 
 /// A key that is there, and its value unless that is wrong and reported.
 #[derive(Debug)]
@@ -66,9 +66,7 @@ impl<'a> Reader<'a> {
 
     /// Text that is not empty.
     pub(super) fn text<'n>(&mut self, node: &'n Node, expected: &'static str) -> Option<&'n str> {
-        let (Value::Scalar { text, .. }, Some(ScalarKind::Text)) = (&node.value, node.scalar_kind()) else {
-            return self.wrong_type(node, expected);
-        };
+        let text = node.text().or_else(|| self.wrong_type(node, expected))?;
         let fault = match text.trim() {
             "" => config::Fault::EmptyText,
             _ if text.contains('\0') => config::Fault::Zero,
@@ -79,21 +77,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn boolean(&mut self, node: &Node) -> Option<bool> {
-        match (&node.value, node.scalar_kind()) {
-            (Value::Scalar { text, .. }, Some(ScalarKind::Boolean)) => {
-                Some(text.eq_ignore_ascii_case("true"))
-            }
-            _ => self.wrong_type(node, "true or false"),
-        }
+        node.boolean().or_else(|| self.wrong_type(node, "true or false"))
     }
 
     /// A whole number from 0 that beanstalkd can take.
     pub(super) fn number(&mut self, node: &Node) -> Option<u32> {
         const EXPECTED: &str = "a whole number from 0 to 4294967295";
-        let (Value::Scalar { text, .. }, Some(ScalarKind::Number)) = (&node.value, node.scalar_kind()) else {
-            return self.wrong_type(node, EXPECTED);
-        };
-        let range = || config::Fault::Range { value: text.clone(), expected: EXPECTED };
+        let text = node.number().or_else(|| self.wrong_type(node, EXPECTED))?;
+        let range = || config::Fault::Range { value: text.to_owned(), expected: EXPECTED };
         self.check(node, text.parse().map_err(|_| range()))
     }
 
@@ -108,9 +99,7 @@ impl<'a> Reader<'a> {
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
             return Some(*value);
         }
-        let near = slip(text, words.iter().map(|(word, _)| *word));
-        let hint = near.map(|word| format!("did you mean {word}?"));
-        self.error(node.place, config::Fault::WrongWord { expected, found: text.to_owned(), hint });
+        self.error(node.place, config::Fault::wrong_word(expected, text, words));
         None
     }
 
