@@ -102,7 +102,7 @@ impl Executor {
         let relay = Relay::new(errors)?;
         let forked = match &launch.preloader {
             None => Err(None),
-            Some(preloader) => Fork::request(preloader, launch, &stderr).await?.map_err(Some),
+            Some(preloader) => Fork::request(preloader, launch, &stderr).await.map_err(Some),
         };
         let (not_forked, (origin, pidfd, socket, lifeline)) = match forked {
             Ok((fork, pidfd, socket, lifeline)) => (None, (Origin::Forked(fork), pidfd, socket, lifeline)),

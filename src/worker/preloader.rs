@@ -78,27 +78,17 @@ pub(super) struct Fork {
 }
 
 impl Fork {
-    /// Waits for the preloader at `path` and has it fork; `stderr` becomes the executor's. `Err` inside:
-    /// the preloader refuses, for this reason.
+    /// Waits for the preloader at `path` and has it fork; `stderr` becomes the executor's.
     ///
     /// # Errors
-    /// When there is no descriptor left to be sent.
-    pub(super) async fn request(
-        path: &Path,
-        launch: &Launch,
-        stderr: &OwnedFd,
-    ) -> io::Result<Result<Forked, String>> {
-        let (ours, theirs) = net::UnixStream::pair()?;
-        let (lifeline, reading) = companion::lifeline()?;
-        let descriptors =
-            [theirs.as_raw_fd(), io::stdout().as_raw_fd(), stderr.as_raw_fd(), reading.as_raw_fd()];
-        ours.set_nonblocking(true)?;
+    /// When the preloader refuses, with its reason.
+    pub(super) async fn request(path: &Path, launch: &Launch, stderr: &OwnedFd) -> Result<Forked, String> {
         let mut said = false;
         loop {
-            match Self::attempt(path, launch, &descriptors).await {
-                Ok((fork, pidfd)) => return Ok(Ok((fork, pidfd, ours, lifeline))),
+            match Self::attempt(path, launch, stderr).await {
+                Ok(forked) => return Ok(forked),
                 Err(Failed::Refused(reason)) => {
-                    return Ok(Err(format!("the preloader at {} refuses: {reason}", path.display())));
+                    return Err(format!("the preloader at {} refuses: {reason}", path.display()));
                 }
                 Err(Failed::Away(_)) if said => {}
                 Err(Failed::Away(error)) => {
@@ -113,13 +103,16 @@ impl Fork {
         }
     }
 
-    async fn attempt(
-        path: &Path,
-        launch: &Launch,
-        descriptors: &[RawFd; 4],
-    ) -> Result<(Self, OwnedFd), Failed> {
+    /// Each attempt has a socketpair and a lifeline of its own: one that failed may have left an
+    /// executor that nobody knows of, which then comes to its end, and shares no job with the next.
+    async fn attempt(path: &Path, launch: &Launch, stderr: &OwnedFd) -> Result<Forked, Failed> {
         let mut fork = Self { connection: UnixStream::connect(path).await?, inbox: Vec::new() };
-        fork.send_request(launch, descriptors).await?;
+        let (ours, theirs) = net::UnixStream::pair()?;
+        let (lifeline, reading) = companion::lifeline()?;
+        let descriptors =
+            [theirs.as_raw_fd(), io::stdout().as_raw_fd(), stderr.as_raw_fd(), reading.as_raw_fd()];
+        ours.set_nonblocking(true)?;
+        fork.send_request(launch, &descriptors).await?;
         let pid = match fork.hear().await? {
             Some(FromPreloader::Forked { pid }) => pid,
             Some(FromPreloader::Refused { message }) => return Err(Failed::Refused(message)),
@@ -130,7 +123,7 @@ impl Fork {
         let pidfd = companion::pidfd(pid)?;
         let watched = frame::encode(&ToPreloader::Watched).map_err(io::Error::other)?;
         fork.connection.write_all(&watched).await?;
-        Ok((fork, pidfd))
+        Ok((fork, pidfd, ours, lifeline))
     }
 
     /// The request with its descriptors, in one message.
@@ -177,6 +170,89 @@ impl Fork {
             if self.connection.read_buf(&mut self.inbox).await? == 0 {
                 return Ok(None);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{IoSliceMut, Write};
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    use nix::sys::socket::{ControlMessageOwned, recv, recvmsg};
+    use nix::unistd::close;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::worker::Runtime;
+
+    fn launch() -> Launch {
+        Launch {
+            runtime: Runtime::Ruby,
+            path: "/".into(),
+            require: "config/environment".to_owned(),
+            rails: false,
+            environment: None,
+            tube: "a-1".parse().unwrap(),
+            application: None,
+            version: None,
+            instance: None,
+            memory: false,
+            preloader: None,
+            command: Vec::new(),
+        }
+    }
+
+    /// The next worker that asks, and the numbers of what it has sent along.
+    fn asked(listener: &UnixListener) -> (net::UnixStream, Vec<RawFd>) {
+        let (connection, _) = listener.accept().unwrap();
+        let (mut bytes, mut room) = ([0; 4096], nix::cmsg_space!([RawFd; 4]));
+        let mut into = [IoSliceMut::new(&mut bytes)];
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<()>(connection.as_raw_fd(), &mut into, Some(&mut room), flags).unwrap();
+        let given = message.cmsgs().unwrap().flat_map(|control| match control {
+            ControlMessageOwned::ScmRights(descriptors) => descriptors,
+            _ => Vec::new(),
+        });
+        let given = given.collect();
+        (connection, given)
+    }
+
+    fn is_same(one: RawFd, other: RawFd) -> bool {
+        let inode = |number: RawFd| fs::metadata(format!("/proc/self/fd/{number}")).unwrap().ino();
+        inode(one) == inode(other)
+    }
+
+    #[tokio::test]
+    async fn what_a_preloader_left_when_it_went_shares_nothing_with_the_next_executor() {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("preloader");
+        let listener = UnixListener::bind(&path).unwrap();
+        let preloader = thread::spawn(move || {
+            // It forks, and is killed before it can say so.
+            let (connection, left) = asked(&listener);
+            drop(connection);
+            let (mut connection, given) = asked(&listener);
+            let pid = std::process::id();
+            connection
+                .write_all(&frame::encode(&serde_json::json!({"type": "forked", "pid": pid})).unwrap())
+                .unwrap();
+            (connection, left, given)
+        });
+        let (_, stderr) = io::pipe().unwrap();
+        let _forked = Fork::request(&path, &launch(), &stderr.into()).await.unwrap();
+        let (_connection, left, given) = preloader.join().unwrap();
+        assert_eq!((left.len(), given.len()), (4, 4));
+        for end in [0, 3] {
+            assert!(!is_same(left[end], given[end]), "descriptor {end}");
+        }
+        assert_eq!(recv(left[0], &mut [0], MsgFlags::MSG_DONTWAIT), Ok(0), "its worker is gone");
+        assert!(recv(given[0], &mut [0], MsgFlags::MSG_DONTWAIT).is_err(), "this one's is there");
+        for descriptor in left.into_iter().chain(given) {
+            close(descriptor).unwrap();
         }
     }
 }

@@ -104,6 +104,8 @@ module Ayl
       end
 
       def become_executor(client, request)
+        # First of all: whoever looks at the processes sees no second preloader.
+        Process.setproctitle(["ayl_executor", request["instance"]].compact.join(" "))
         Process.setsid
         %w[CHLD TERM INT].each { |name| trap(name, "DEFAULT") }
         Executor.ignore_signals
