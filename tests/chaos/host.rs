@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::time::{ClockId, clock_gettime};
 
 use crate::journal;
-use crate::processes::{Process, descriptors, doubles, kill, mains, marked, zombies_of};
+use crate::lookout::Lookout;
+use crate::operators::Operators;
+use crate::processes::{Process, descriptors, kill, mains, marked, still_lives};
 use crate::random::Random;
 use crate::schedule::{Disk, Edit, Fault, Planned, Whom};
 use crate::site::Site;
@@ -18,17 +20,8 @@ use crate::verdict::{Happened, Moment, Put, Reach};
 /// Between two jobs.
 const BEAT: Duration = Duration::from_millis(40);
 
-/// Between two looks at the processes.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// How long an operator's command may take that nobody kills.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// How long the supervisor takes at most until it has read its configuration.
 const START: Duration = Duration::from_secs(10);
-
-/// How long a child that has ended may be left unseen.
-const UNSEEN: Duration = Duration::from_secs(5);
 
 pub(crate) struct Host {
     pub(crate) site: Site,
@@ -38,7 +31,8 @@ pub(crate) struct Host {
     pub(crate) seen: Vec<String>,
     random: Random,
     undone: Vec<(Instant, Undo)>,
-    clients: Vec<Client>,
+    operators: Operators,
+    lookout: Lookout,
     stuck: Vec<UnixStream>,
     /// When the supervisor was killed, until it is back.
     killed: Option<Moment>,
@@ -48,7 +42,8 @@ pub(crate) struct Host {
     may_have_read: bool,
     started: Instant,
     full: bool,
-    zombies: Vec<(i32, Instant)>,
+    /// Those that were killed and may still be there, by the number of the fault.
+    dying: Vec<(usize, Process)>,
 }
 
 /// What ends a fault.
@@ -59,13 +54,6 @@ enum Undo {
     Disk(Disk),
     Journal,
     Clock,
-}
-
-struct Client {
-    words: String,
-    child: Child,
-    began: Instant,
-    killed_at: Option<Instant>,
 }
 
 /// The clock that the jobs write down as well.
@@ -83,21 +71,22 @@ impl Host {
             seen: Vec::new(),
             random: Random::new(!seed),
             undone: Vec::new(),
-            clients: Vec::new(),
+            operators: Operators::default(),
+            lookout: Lookout::default(),
             stuck: Vec::new(),
             killed: None,
             unusable: false,
             may_have_read: false,
             started: Instant::now(),
             full: false,
-            zombies: Vec::new(),
+            dying: Vec::new(),
         }
     }
 
     /// Brings a schedule over the host, until its last fault has been.
     pub(crate) fn endure(&mut self, schedule: &[Planned]) {
         let begin = Instant::now();
-        let (mut put, mut looked) = (begin, begin);
+        let mut put = begin;
         let mut schedule = schedule.iter().peekable();
         while schedule.peek().is_some() {
             while let Some(planned) = schedule.next_if(|planned| begin.elapsed() >= planned.at) {
@@ -106,10 +95,6 @@ impl Host {
             if put.elapsed() >= BEAT {
                 put = Instant::now();
                 self.put();
-            }
-            if looked.elapsed() >= LOOK {
-                looked = Instant::now();
-                self.look();
             }
             self.undo(false);
             self.tend();
@@ -128,10 +113,7 @@ impl Host {
         self.unusable = false;
         self.site.put_right();
         self.stuck.clear();
-        for mut client in std::mem::take(&mut self.clients) {
-            let _ = client.child.kill();
-            let _ = client.child.wait();
-        }
+        self.operators.leave();
         self.tend();
     }
 
@@ -160,11 +142,12 @@ impl Host {
             Fault::Line(line, lasts) => {
                 // Connections that were cut are made anew.
                 self.happens(what, *lasts + Duration::from_secs(1), Reach::Everything);
-                self.site.proxy.set(Some(*line));
+                self.site.proxies.iter().for_each(|proxy| proxy.set(Some(*line)));
                 self.later(*lasts, Undo::Line);
             }
-            Fault::NoProcesses(lasts) if self.site.root => {
-                self.limit(what, self.site.pid(), "nproc", 1, *lasts);
+            Fault::NoProcesses(whom, which, lasts) if self.site.root => {
+                let Some((pid, _)) = self.target(*whom, *which) else { return };
+                self.limit(what, pid, "nproc", 1, *lasts);
             }
             Fault::NoDescriptors(whom, which, lasts) => {
                 let Some((pid, _)) = self.target(*whom, *which) else { return };
@@ -187,14 +170,15 @@ impl Host {
                 self.later(*lasts, Undo::Journal);
             }
             // Root alone can have another user, disks, a clock and a journal of its own.
-            Fault::NoProcesses(_) | Fault::FullDisk(..) | Fault::NoJournal(_) | Fault::Clock(..) => {}
-            Fault::Edit(edit) => {
-                self.unusable = edit.is_of_no_use();
-                // What is written in place is empty for a moment.
-                self.may_have_read |=
-                    (self.unusable || *edit == Edit::Same) && self.started.elapsed() < START;
-                let application = usize::try_from(self.random.below(3)).unwrap_or_default();
-                self.site.edit(*edit, application);
+            Fault::NoProcesses(..) | Fault::FullDisk(..) | Fault::NoJournal(_) | Fault::Clock(..) => {}
+            Fault::Edit(edit, application) => {
+                if !edit.is_elsewhere() {
+                    self.unusable = edit.is_of_no_use();
+                    // What is written in place is empty for a moment.
+                    self.may_have_read |=
+                        (self.unusable || *edit == Edit::Same) && self.started.elapsed() < START;
+                }
+                self.site.edit(*edit, *application);
                 self.happens(what, Duration::ZERO, Reach::Nobody);
             }
             Fault::Deploy(application) => {
@@ -203,11 +187,7 @@ impl Host {
             }
             Fault::Operator(words, killed) => {
                 self.happens(what, Duration::ZERO, Reach::Nobody);
-                let mut command = self.site.operator(words);
-                command.stdout(Stdio::null()).stderr(Stdio::null());
-                let (child, began) = (command.spawn().unwrap(), Instant::now());
-                let killed_at = killed.map(|after| began + after);
-                self.clients.push(Client { words: words.join(" "), child, began, killed_at });
+                self.operators.begin(self.site.operator(words), words, *killed);
             }
             Fault::Stuck => {
                 let Ok(mut stream) = UnixStream::connect(self.site.path("small/run/control.sock")) else {
@@ -236,13 +216,23 @@ impl Host {
             }
             Whom::Worker | Whom::Executor | Whom::Preloader | Whom::Scheduler => {
                 let Some(process) = self.one(whom, which) else { return };
-                let from = now();
+                let (from, what) = (now(), format!("{what}: {process:?}"));
                 kill(process.pid, Signal::SIGKILL);
-                // Those that end with it have begun to.
-                let (to, what) = (now() + 50, format!("{what}: {process:?}"));
-                self.faults.push(Happened { from, to, what, reach: reach(whom, &process) });
+                self.faults.push(Happened { from, to: from, what, reach: reach(whom, &process) });
+                self.dying.push((self.faults.len() - 1, process));
             }
         }
+    }
+
+    /// A kill takes as long as its process needs to be gone: until then those that end with it may
+    /// begin what they were told before.
+    fn see_off(&mut self) {
+        let faults = &mut self.faults;
+        self.dying.retain(|(fault, process)| {
+            let lives = still_lives(process);
+            faults[*fault].to = now();
+            lives
+        });
     }
 
     fn pause(&mut self, what: String, whom: Whom, which: u64, lasts: Duration) {
@@ -283,7 +273,7 @@ impl Host {
         for (_, undo) in due {
             match undo {
                 Undo::Continue(pid) => kill(pid, Signal::SIGCONT),
-                Undo::Line => self.site.proxy.set(None),
+                Undo::Line => self.site.proxies.iter().for_each(|proxy| proxy.set(None)),
                 Undo::Limit(pid, name) => limit(pid, name, "4096"),
                 Undo::Journal => journal::hide(false),
                 Undo::Clock => self.site.clock.set(0),
@@ -314,8 +304,9 @@ impl Host {
         found.into_iter().nth(usize::try_from(which.checked_rem(count)?).unwrap())
     }
 
-    /// Starts the supervisor again when it has ended, and sees to operators' clients.
+    /// Starts the supervisor again when it has ended, sees to operators' clients, and looks around.
     pub(crate) fn tend(&mut self) {
+        self.see_off();
         if let Some(status) = self.site.ended() {
             let refused = self.may_have_read && matches!(status.code(), Some(66 | 78));
             let may = self.killed.is_some() || self.full || refused;
@@ -338,35 +329,8 @@ impl Host {
                 reach: Reach::Everything,
             });
         }
-        let seen = &mut self.seen;
-        self.clients.retain_mut(|client| {
-            let over = client.killed_at.is_some_and(|at| at <= Instant::now());
-            if !over && client.began.elapsed() > PATIENCE {
-                seen.push(format!("`{}` does not end", client.words));
-            }
-            if over || client.began.elapsed() > PATIENCE {
-                let _ = client.child.kill();
-            }
-            matches!(client.child.try_wait(), Ok(None))
-        });
-    }
-
-    /// Looks at what lives: no instance twice, no ended child left for long.
-    fn look(&mut self) {
-        for (one, other) in doubles(&marked(self.site.mark())) {
-            self.seen.push(format!("two live processes of one instance: {one:?} and {other:?}"));
-        }
-        let zombies = zombies_of(self.site.pid());
-        self.zombies.retain(|(pid, _)| zombies.contains(pid));
-        for pid in zombies {
-            match self.zombies.iter().find(|(known, _)| *known == pid) {
-                Some((_, since)) if since.elapsed() > UNSEEN => {
-                    self.seen.push(format!("process {pid} has ended and nobody has seen to it"));
-                }
-                Some(_) => {}
-                None => self.zombies.push((pid, Instant::now())),
-            }
-        }
+        self.operators.tend(&mut self.seen);
+        self.lookout.look(self.site.mark(), self.site.pid(), &mut self.seen);
     }
 }
 

@@ -9,14 +9,17 @@
 //! ```
 //!
 //! `make chaos SEED=7 SECONDS=600` is the long form. The seed is printed; the same seed is the
-//! same schedule, though not the same machine below it.
+//! same schedule, though not the same machine below it. `KEEP=FOLDER` keeps what everybody wrote.
 
 #[path = "../support/beanstalkd.rs"]
 mod beanstalkd;
 mod clock;
 mod configuration;
+mod effects;
 mod host;
 mod journal;
+mod lookout;
+mod operators;
 mod processes;
 mod proxy;
 #[path = "../simulation/random.rs"]
@@ -29,10 +32,11 @@ mod verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
+use effects::Effects;
 use host::Host;
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
-use processes::{kill, marked, opened, own_memory};
+use processes::{descriptors, kill, mains, marked, opened, own_memory};
 use schedule::{APPLICATIONS, plan};
 use site::Site;
 use verdict::{Happened, Reach, judge, judge_beats, read_beats, read_ledger};
@@ -40,12 +44,11 @@ use verdict::{Happened, Reach, judge, judge_beats, read_beats, read_ledger};
 /// How long the host has to be as it should again.
 const RECOVERY: Duration = Duration::from_secs(90);
 
-/// So many descriptors more may be open than in the beginning: a few are made when they are first
-/// needed, and kept.
-const FIRST_NEEDED: usize = 4;
+/// By how much a process's own memory may have grown, in KiB: the supervisor keeps its past events.
+const GROWTH: u64 = 2 * 1024;
 
-/// By how much the supervisor's own memory may have grown, in KiB: its past events are kept.
-const GROWTH: u64 = 8 * 1024;
+/// From this length on every fault has to have taken hold.
+const LONG: Duration = Duration::from_mins(4);
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -66,13 +69,13 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
     until(&mut host, "the first slot", |host| {
         if host.site.slots().is_empty() { Err("nothing is put".to_owned()) } else { Ok(()) }
     });
-    let before = (opened(host.site.pid()), own_memory(host.site.pid()));
+    let before = Held::settled(&host);
     host.endure(&schedule);
     host.put_right();
     until_ready(&mut host);
     until_scheduled(&mut host);
     drain(&mut host);
-    until_calm(&mut host, before);
+    until_calm(&mut host, &before);
     leave(&mut host);
 
     let ledger = host.site.ledger();
@@ -94,10 +97,18 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
         runs.len(),
         slots.len()
     );
+    let effects = Effects::of(&host.site, host.puts.len() - certain);
+    println!("{effects}");
+    if length >= LONG && host.site.root {
+        wrong.extend(effects.missing().iter().map(|what| format!("there were no {what}")));
+    }
+    let faults: Vec<String> = host.faults.iter().map(ToString::to_string).collect();
+    let faults = faults.join("\n");
+    if let Some(folder) = std::env::var_os("KEEP") {
+        host.site.keep(folder.as_ref(), &faults);
+    }
     if !wrong.is_empty() {
-        for fault in &host.faults {
-            eprintln!("{:>10} to {:>10}  {}", fault.from, fault.to, fault.what);
-        }
+        eprintln!("{faults}");
         eprintln!("the supervisor's log:\n{}\nthe journal:\n{}", host.site.log(), host.site.journal());
         panic!("SEED={seed} SECONDS={}: {}", length.as_secs(), wrong.join("\n"));
     }
@@ -130,6 +141,8 @@ fn run(host: &Host, words: &[&str]) -> Result<String, String> {
 /// Operators start everything, and everything is ready.
 fn until_ready(host: &mut Host) {
     until(host, "it can be asked", |host| run(host, &["status"]).map(drop));
+    // What waits for one that an operator has stopped could not be brought to what the file says.
+    until(host, "everything may run", |host| run(host, &["start", "all", "--no-wait"]).map(drop));
     until(host, "the file is applied", |host| run(host, &["reload"]).map(drop));
     // Of what was rolled back the jobs of the version after it are run as well.
     for application in APPLICATIONS {
@@ -200,21 +213,68 @@ fn drain(host: &mut Host) {
     });
 }
 
-/// The supervisor holds no more than before.
-fn until_calm(host: &mut Host, (files, memory): (BTreeMap<String, usize>, u64)) {
-    // What was started while there was no journal writes through the supervisor as long as it lives.
+/// What is held while nothing goes wrong.
+#[derive(Debug, PartialEq, Eq)]
+struct Held {
+    /// What the supervisor's descriptors lead to.
+    files: BTreeMap<String, usize>,
+    /// The most descriptors that an instance of each daemon has, and of workers the most KiB: what a
+    /// preloader shares with executors is its own when they have gone.
+    instances: BTreeMap<String, (usize, u64)>,
+    /// The supervisor's own memory, in KiB.
+    memory: u64,
+}
+
+impl Held {
+    fn now(host: &Host) -> Self {
+        let supervisor = host.site.pid();
+        let mut instances: BTreeMap<String, (usize, u64)> = BTreeMap::new();
+        for process in mains(&marked(host.site.mark())) {
+            let daemon = process.instance.split('/').nth(1).unwrap_or_default();
+            let most = instances.entry(daemon.to_owned()).or_default();
+            let memory = if daemon == "worker" { own_memory(process.pid) } else { 0 };
+            *most = (most.0.max(descriptors(process.pid)), most.1.max(memory));
+        }
+        Self { files: opened(supervisor), instances, memory: own_memory(supervisor) }
+    }
+
+    /// Once the last command has gone and what it took is given back.
+    fn settled(host: &Host) -> Self {
+        let (mut before, end) = (Self::now(host), Instant::now() + Duration::from_secs(10));
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let now = Self::now(host);
+            if (now.files == before.files && now.memory == before.memory) || Instant::now() > end {
+                return now;
+            }
+            before = now;
+        }
+    }
+}
+
+/// Nobody holds more than before.
+fn until_calm(host: &mut Host, before: &Held) {
+    until(host, "no instance has grown", |host| {
+        let now = Held::now(host).instances;
+        let grown = now.iter().find(|(daemon, (files, memory))| {
+            let most = before.instances.get(*daemon).copied().unwrap_or_default();
+            *files > most.0 || *memory > most.1 + GROWTH
+        });
+        if grown.is_some() { Err(format!("{:?}, now {now:?}", before.instances)) } else { Ok(()) }
+    });
+    // What was started while there was no journal writes through the supervisor until it is started again.
+    until(host, "all run again", |host| run(host, &["start", "all"]).map(drop));
     until(host, "all are started anew", |host| run(host, &["restart", "all", "--at-once"]).map(drop));
     until(host, "no descriptor is left over", |host| {
-        let open = opened(host.site.pid());
-        let more = open.values().sum::<usize>() > files.values().sum::<usize>() + FIRST_NEEDED;
-        if more { Err(format!("{files:?} in the beginning, now {open:?}")) } else { Ok(()) }
+        let now = Held::now(host).files;
+        if now == before.files { Ok(()) } else { Err(format!("{:?}, now {now:?}", before.files)) }
     });
     until(host, "the memory is as it was", |host| {
         let now = own_memory(host.site.pid());
-        if now > memory + GROWTH {
-            return Err(format!("{now} KiB, {memory} KiB in the beginning"));
+        if now > before.memory + GROWTH {
+            return Err(format!("{now} KiB, {} KiB in the beginning", before.memory));
         }
-        println!("the supervisor's own memory: {now} KiB, {memory} KiB in the beginning");
+        println!("the supervisor's own memory: {now} KiB, {} KiB in the beginning", before.memory);
         Ok(())
     });
 }

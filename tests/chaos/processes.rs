@@ -17,6 +17,8 @@ pub(crate) struct Process {
     pub(crate) started: u64,
     pub(crate) instance: String,
     pub(crate) version: String,
+    /// An executor that a preloader has forked: it leads its session, and is no instance's main process.
+    pub(crate) forked: bool,
 }
 
 /// Every process that lives and has `mark` in its environment.
@@ -37,14 +39,25 @@ fn read(pid: i32, mark: &str) -> Option<Process> {
         value.map(|value| String::from_utf8_lossy(value).into_owned())
     };
     let stat = Stat::of(pid).filter(Stat::lives)?;
+    let named = value(b"AYL_INSTANCE=");
+    let forked = if named.is_none() { forked_for(pid) } else { None };
     Some(Process {
         pid,
         parent: stat.parent,
         leads: stat.session == pid,
         started: stat.started,
-        instance: value(b"AYL_INSTANCE=")?,
+        forked: forked.is_some(),
+        // A preloader has no name in its environment, or what it forks would have it too.
+        instance: named.or(forked).or_else(|| Some(format!("{}/preloader/1", value(b"AYL_APP=")?)))?,
         version: value(b"AYL_VERSION=").unwrap_or_default(),
     })
+}
+
+/// For which worker a preloader has forked this executor, if it is one: its title says so.
+fn forked_for(pid: i32) -> Option<String> {
+    let title = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let title = String::from_utf8_lossy(title.split(|&byte| byte == 0).next()?).into_owned();
+    title.strip_prefix("ayl_executor ").map(str::to_owned)
 }
 
 /// Sends a signal; a process that is gone is no error.
@@ -85,7 +98,19 @@ pub(crate) fn still_lives(process: &Process) -> bool {
 /// Those that a supervisor has started: each leads its session, and its parent is none of the site's.
 pub(crate) fn mains(processes: &[Process]) -> Vec<&Process> {
     let inside = |pid| processes.iter().any(|process| process.pid == pid);
-    processes.iter().filter(|process| process.leads && !inside(process.parent)).collect()
+    let main = |process: &&Process| process.leads && !process.forked && !inside(process.parent);
+    processes.iter().filter(main).collect()
+}
+
+/// Those executors of which one worker has several.
+pub(crate) fn spare_executors(processes: &[Process]) -> Vec<&Process> {
+    let mains = mains(processes);
+    let mut executors: BTreeMap<(&str, &str), Vec<&Process>> = BTreeMap::new();
+    for process in processes.iter().filter(|process| !mains.contains(process)) {
+        executors.entry((&process.instance, &process.version)).or_default().push(process);
+    }
+    let workers = executors.into_iter().filter(|((instance, _), _)| instance.contains("/worker/"));
+    workers.map(|(_, all)| all).filter(|all| all.len() > 1).flatten().collect()
 }
 
 /// The instances of a release that have two main processes at one moment.
@@ -114,14 +139,17 @@ pub(crate) fn descriptors(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
-/// What the descriptors of a process lead to, and how many to each.
+/// What the descriptors of a process lead to, and how many to each; what sets the clock has some
+/// of its own, which are not counted.
 pub(crate) fn opened(pid: i32) -> BTreeMap<String, usize> {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
         let target = fs::read_link(entry.path()).unwrap_or_default();
         // The numbers of pipes and sockets say nothing.
         let kind = target.to_string_lossy().split('[').next().unwrap_or_default().to_owned();
-        *kinds.entry(kind).or_default() += 1;
+        if !kind.starts_with("/dev/shm/faketime") {
+            *kinds.entry(kind).or_default() += 1;
+        }
     }
     kinds
 }

@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::schedule::Line;
@@ -17,8 +17,15 @@ const GARBLED: u8 = 3;
 
 /// A proxy. Its threads end with the test.
 pub(crate) struct Proxy {
-    state: Arc<AtomicU8>,
+    fate: Arc<Fate>,
     pub(crate) address: SocketAddr,
+}
+
+/// What happens to bytes, and how often each of it has happened.
+#[derive(Default)]
+struct Fate {
+    now: AtomicU8,
+    been: [AtomicUsize; 4],
 }
 
 impl Proxy {
@@ -26,10 +33,10 @@ impl Proxy {
     pub(crate) fn before(queue: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(AtomicU8::new(WELL));
-        let (queue, told) = (queue.to_owned(), Arc::clone(&state));
+        let fate = Arc::<Fate>::default();
+        let (queue, told) = (queue.to_owned(), Arc::clone(&fate));
         std::thread::spawn(move || accept(&listener, &queue, &told));
-        Self { state, address }
+        Self { fate, address }
     }
 
     /// What happens to bytes from now on.
@@ -40,17 +47,22 @@ impl Proxy {
             Some(Line::Cut) => CUT,
             Some(Line::Garbled) => GARBLED,
         };
-        self.state.store(state, Ordering::Relaxed);
+        self.fate.now.store(state, Ordering::Relaxed);
+    }
+
+    /// How many pieces were held up, how many connections cut, how many answers garbled.
+    pub(crate) fn spoilt(&self) -> [usize; 3] {
+        [SLOW, CUT, GARBLED].map(|state| self.fate.been[usize::from(state)].load(Ordering::Relaxed))
     }
 }
 
-fn accept(listener: &TcpListener, queue: &PathBuf, state: &Arc<AtomicU8>) {
+fn accept(listener: &TcpListener, queue: &PathBuf, fate: &Arc<Fate>) {
     for client in listener.incoming().flatten() {
         // Where there is no queue the connection is closed.
         let Ok(server) = UnixStream::connect(queue) else { continue };
         let _ = client.set_nodelay(true);
         let (Ok(to_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else { continue };
-        let (asks, answers) = (Arc::clone(state), Arc::clone(state));
+        let (asks, answers) = (Arc::clone(fate), Arc::clone(fate));
         std::thread::spawn(move || pass(client, to_server, &asks, false));
         std::thread::spawn(move || pass(server, to_client, &answers, true));
     }
@@ -58,10 +70,14 @@ fn accept(listener: &TcpListener, queue: &PathBuf, state: &Arc<AtomicU8>) {
 
 /// Passes bytes on until an end is closed. Only what the queue says is garbled: what it is
 /// told could then be to delete another job.
-fn pass(mut from: impl Read, mut to: impl Write + Close, state: &AtomicU8, garble: bool) {
+fn pass(mut from: impl Read, mut to: impl Write + Close, fate: &Fate, garble: bool) {
     let mut piece = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut piece) {
-        let spoilt = match state.load(Ordering::Relaxed) {
+        let state = fate.now.load(Ordering::Relaxed);
+        if state != GARBLED || garble {
+            fate.been[usize::from(state)].fetch_add(1, Ordering::Relaxed);
+        }
+        let spoilt = match state {
             SLOW => {
                 std::thread::sleep(Duration::from_millis(50));
                 Ok(())

@@ -17,8 +17,8 @@ pub(crate) enum Fault {
     Pause(Whom, u64, Duration),
     /// The connections between the workers and the queue are slow, cut or garbled for a while.
     Line(Line, Duration),
-    /// Users may have no more processes for a while.
-    NoProcesses(Duration),
+    /// A process, and what it starts, may have no more processes for a while.
+    NoProcesses(Whom, u64, Duration),
     /// A process may have no more descriptors for a while.
     NoDescriptors(Whom, u64, Duration),
     /// A disk is full for a while.
@@ -27,8 +27,8 @@ pub(crate) enum Fault {
     Clock(i64, Duration),
     /// The journal takes no streams for a while.
     NoJournal(Duration),
-    /// An edit of daemons.yml.
-    Edit(Edit),
+    /// An edit of daemons.yml, or of what it speaks of; where it is about one application, this one.
+    Edit(Edit, usize),
     /// Another version of an application is deployed.
     Deploy(usize),
     /// An operator's command; its client is killed after a while if that is given.
@@ -77,7 +77,7 @@ pub(crate) enum Line {
     Garbled,
 }
 
-/// What is done to daemons.yml.
+/// What is done to daemons.yml, or to what it speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edit {
     /// Written over in place, with the same in it.
@@ -94,6 +94,16 @@ pub(crate) enum Edit {
     Patience(u64),
     /// An application less, or all of them.
     Without(Option<usize>),
+    /// How nice all of an application is, which another process has to be.
+    Nice(u64),
+    /// The first pause after a failure, in milliseconds, which no process has to notice.
+    Backoff(u64),
+    /// The KiB of a log before a new one is begun.
+    Log(u64),
+    /// Where the queue listens: at the one proxy before it, or at the other.
+    Address(usize),
+    /// An application more, in `daemons.d`, or not.
+    Added(bool),
     /// Something that no configuration may hold.
     Invalid,
     /// Cut off in the middle.
@@ -104,25 +114,23 @@ pub(crate) enum Edit {
     Swapped,
     /// Gone.
     Removed,
+    /// An application in `daemons.d` that is in daemons.yml as well.
+    Twice,
+    /// The application's `env_file`: a value, or nothing that can be read as one.
+    EnvFile(Option<u64>),
+    /// The timetable: an entry more or not, or nothing that can be read as one.
+    Timetable(Option<bool>),
 }
 
 impl Edit {
-    /// It changes what is configured, as an editor that writes another file in the place does.
-    pub(crate) fn is_of_content(self) -> bool {
-        matches!(
-            self,
-            Self::Count(_)
-                | Self::Scaled(..)
-                | Self::Daemon(_)
-                | Self::Environment(_)
-                | Self::Patience(_)
-                | Self::Without(_)
-        )
-    }
-
     /// It leaves nothing that can be run.
     pub(crate) fn is_of_no_use(self) -> bool {
-        matches!(self, Self::Invalid | Self::Half | Self::Empty | Self::Removed)
+        matches!(self, Self::Invalid | Self::Half | Self::Empty | Self::Removed | Self::Twice)
+    }
+
+    /// It is not about daemons.yml: that stays as good or as bad as it was.
+    pub(crate) fn is_elsewhere(self) -> bool {
+        matches!(self, Self::EnvFile(_) | Self::Timetable(_))
     }
 }
 
@@ -145,17 +153,20 @@ pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Planned> {
     }
     let mut at = Duration::from_millis(250);
     while at < length {
-        planned.push(Planned { at, fault: Fault::Edit(edit(&mut random)) });
+        planned.push(Planned { at, fault: Fault::Edit(edit(&mut random), one(&mut random)) });
         at += Duration::from_millis(500);
     }
     planned.sort_by_key(|planned| planned.at);
     planned
 }
 
+fn one(random: &mut Random) -> usize {
+    usize::try_from(random.below(3)).unwrap_or_default()
+}
+
 fn draw(random: &mut Random) -> Fault {
     let which = random.below(8);
-    let one = |random: &mut Random| usize::try_from(random.below(3)).unwrap_or_default();
-    match random.below(110) {
+    match random.below(120) {
         0..=13 => Fault::Kill(Whom::Worker, which),
         14..=27 => Fault::Kill(Whom::Executor, which),
         28..=31 => Fault::Kill(Whom::Preloader, which),
@@ -166,11 +177,8 @@ fn draw(random: &mut Random) -> Fault {
         51..=52 => Fault::Pause(Whom::Supervisor, 0, random.millis(800)),
         53 => Fault::Pause(Whom::Queue, 0, random.millis(800)),
         54..=61 => Fault::Line(*random.pick(&[Line::Slow, Line::Cut, Line::Garbled]), random.millis(600)),
-        62..=64 => Fault::NoProcesses(random.millis(1500)),
-        65..=68 => {
-            let whom = *random.pick(&[Whom::Supervisor, Whom::Supervisor, Whom::Worker, Whom::Scheduler]);
-            Fault::NoDescriptors(whom, which, random.millis(1500))
-        }
+        62..=64 => Fault::NoProcesses(starved(random), which, random.millis(1500)),
+        65..=68 => Fault::NoDescriptors(starved(random), which, random.millis(1500)),
         69..=71 => Fault::FullDisk(Disk::Logs, random.millis(1500)),
         72 => Fault::NoJournal(random.millis(1500)),
         73..=77 => Fault::Deploy(one(random)),
@@ -183,50 +191,107 @@ fn draw(random: &mut Random) -> Fault {
             Fault::Clock(seconds, random.millis(4000))
         }
         91..=93 => Fault::Operator(vec!["upgrade".to_owned()], None),
+        94..=95 => Fault::Pause(Whom::Preloader, which, random.millis(1500)),
+        96..=102 => of_the_queue(random),
         _ => operator(random),
     }
 }
 
+/// Who has to do without something.
+fn starved(random: &mut Random) -> Whom {
+    let others = [Whom::Worker, Whom::Scheduler, Whom::Preloader];
+    if random.percent(50) { Whom::Supervisor } else { *random.pick(&others) }
+}
+
 fn edit(random: &mut Random) -> Edit {
-    match random.below(14) {
+    match random.below(24) {
         0 => Edit::Same,
         1 | 2 => Edit::Count(1 + random.below(4)),
-        3 | 13 => Edit::Scaled(1 + random.below(2), 3 + random.below(3)),
-        4 | 5 => Edit::Daemon(random.percent(50)),
-        6 => Edit::Invalid,
-        7 => *random.pick(&[Edit::Half, Edit::Empty]),
-        8 => Edit::Swapped,
-        9 => Edit::Environment(random.below(2)),
-        10 => Edit::Patience(15 + random.below(10)),
-        11 => Edit::Without(*random.pick(&[None, None, Some(0), Some(1), Some(2)])),
-        _ => Edit::Removed,
+        3 | 4 => Edit::Scaled(1 + random.below(2), 3 + random.below(3)),
+        5 | 6 => Edit::Daemon(random.percent(50)),
+        7 => Edit::Invalid,
+        8 => *random.pick(&[Edit::Half, Edit::Empty]),
+        9 => Edit::Swapped,
+        10 => Edit::Environment(random.below(2)),
+        11 => Edit::Patience(15 + random.below(10)),
+        12 => Edit::Without(*random.pick(&[None, None, Some(0), Some(1), Some(2)])),
+        13 => Edit::Removed,
+        14 => Edit::Nice(random.below(2)),
+        15 => Edit::Backoff(20 + random.below(20)),
+        16 => Edit::Log(16 + random.below(2)),
+        17 => Edit::Address(usize::from(random.percent(50))),
+        18 | 19 => Edit::Added(random.percent(50)),
+        20 => Edit::Twice,
+        21 | 22 => Edit::EnvFile(*random.pick(&[None, Some(0), Some(1), Some(2)])),
+        _ => Edit::Timetable(*random.pick(&[None, Some(true), Some(false)])),
     }
 }
 
 fn operator(random: &mut Random) -> Fault {
     let one = random.pick(&APPLICATIONS).to_string();
-    let selector = match random.below(4) {
+    let selector = match random.below(6) {
         0 => "all".to_owned(),
         1 => one.clone(),
         2 => format!("{one}/worker"),
+        3 => format!("{one}/{}", random.pick(&["web", "preloader", "scheduler"])),
         _ => format!("{one}/worker/{}", 1 + random.below(3)),
     };
-    let words: &[&str] = match random.below(13) {
-        0 => &["start", &selector],
-        1 => &["stop", &selector, "--no-wait"],
-        2 => &["restart", &selector],
-        3 => &["restart", &selector, "--at-once"],
-        4 => &["reload"],
-        5 => &["signal", &selector, "WINCH"],
-        6 => &["status", "--json"],
-        7 => &["plan"],
-        8 => &["rollback", &one],
-        9 => &["deploy", &one],
-        10 => &["releases"],
-        11 => &["doctor"],
+    let words: &[&str] = match random.below(26) {
+        // What was stopped is started again, or soon nothing would be left to go wrong.
+        0..=2 => &["start", "all", "--no-wait"],
+        3 => &["start", &selector],
+        4 => &["stop", &selector, "--no-wait"],
+        5 => &["stop", &selector, "--at-once"],
+        6 => &["restart", &selector],
+        7 => &["restart", &selector, "--at-once"],
+        8 => &["reload"],
+        9 => &["signal", &selector, "WINCH"],
+        10 => &["status", &selector],
+        11 => &["status", "--json"],
+        12 => &["plan"],
+        13 => &["rollback", &one],
+        14 => &["deploy", &one],
+        15 => &["releases"],
+        16 => &["doctor"],
+        17 => &["check"],
+        18 => &["show"],
+        19 => &["tube", &one],
+        20 => &["schedule"],
+        21 => &["logs", &one],
+        22 => &["logs", &selector, "-f"],
+        23 => &["events"],
+        24 => &["status", "--watch"],
         _ => &["events", "-f"],
     };
-    let follows = words.contains(&"-f");
+    command(random, words)
+}
+
+/// What operators do with `ayl_beanstalk`, and what no job is lost by.
+fn of_the_queue(random: &mut Random) -> Fault {
+    let tube = format!("{}-{}", random.pick(&APPLICATIONS), 1 + random.below(2));
+    let action: &[&str] = match random.below(14) {
+        0 => &["statistics"],
+        1 => &["tube_statistics"],
+        2 => &["list_tubes"],
+        3 => &["list_jobs"],
+        4 => &["peek_ready"],
+        5 => &["peek_buried"],
+        6 => &["put_ayl_job", "1"],
+        7 => &["kill_worker"],
+        8 => &["kill_worker", "--all"],
+        9 => &["kick", "3"],
+        10 => &["pause", "1"],
+        11 => &["resume"],
+        12 => &["export"],
+        _ => &["tube_statistics", "--watch"],
+    };
+    let words: Vec<&str> = ["ayl_beanstalk", "-t", &tube].iter().chain(action).copied().collect();
+    command(random, &words)
+}
+
+/// A command whose client is killed now and then; one that would never end always is.
+fn command(random: &mut Random, words: &[&str]) -> Fault {
+    let follows = words.iter().any(|word| matches!(*word, "-f" | "--watch"));
     let killed = (follows || random.percent(30)).then(|| random.millis(400));
     Fault::Operator(words.iter().map(ToString::to_string).collect(), killed)
 }
@@ -238,7 +303,8 @@ fn a_seed_is_a_schedule() {
     assert_ne!(plan(7, length), plan(8, length));
     let kind = |planned: &Planned| {
         let words = format!("{:?}", planned.fault);
-        words.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).take(2).collect::<String>()
+        let words = words.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        words.take_while(|word| word.len() > 2).take(2).collect::<String>()
     };
     let kinds: std::collections::BTreeSet<String> = plan(7, length).iter().map(kind).collect();
     for kind in [
@@ -251,8 +317,14 @@ fn a_seed_is_a_schedule() {
         "EditEmpty",
         "EditWithout",
         "EditScaled",
+        "EditAddress",
+        "EditTimetable",
         "FullDiskBinlog",
+        "NoProcessesSupervisor",
+        "NoProcessesPreloader",
+        "NoJournal",
         "Operatorupgrade",
+        "Operatorayl",
     ] {
         assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
     }

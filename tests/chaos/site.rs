@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,33 +17,26 @@ use tempfile::TempDir;
 
 use crate::beanstalkd::Beanstalkd;
 use crate::clock::Clock;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, deploy, lay};
 use crate::journal;
 use crate::processes::{kill, marked};
 use crate::proxy::Proxy;
-use crate::schedule::{APPLICATIONS, Disk, Edit};
+use crate::schedule::{APPLICATIONS, Disk};
 use crate::slots::{TUBE, slot_of};
 
 /// Writes down when a job begins and ends; the clock is the one that the test reads.
 const APPLICATION: &str = r#"
 module Ledger
-  FILE = File.open(File.join(__dir__, "../../ledger"), "a")
+  FILE = File.open(File.join(ENV.fetch("CHAOS"), "ledger"), "a")
   def self.now = Process.clock_gettime(Process::CLOCK_MONOTONIC, :millisecond)
   def self.run(job, seconds)
     FILE.syswrite("begin #{job} #{ENV["AYL_INSTANCE"]} #{ENV["AYL_VERSION"]} #{$$} #{now}\n")
     sleep seconds
     FILE.syswrite("end #{job} #{$$} #{now}\n")
   end
-  def self.beat(entry) = FILE.syswrite("beat #{entry} #{now}\n")
+  def self.beat(entry) = FILE.syswrite("beat #{entry} #{now} #{Time.now.to_i}\n")
 end
 "#;
-
-/// The jobs of the last entry stay in the queue, and say for which slots they were put.
-const TIMETABLE: &str = "\
-one: {every: 1s, code: 'Ledger.beat(:one)'}
-two: {every: 1s, code: 'Ledger.beat(:two)', catch_up: all}
-slots: {every: 1s, code: '1', catch_up: all, tube: slots}
-";
 
 /// Whose the applications are where this is root: limits on processes count for this user
 /// alone, whom nobody else is likely to be.
@@ -52,12 +45,13 @@ const USER: &str = "games";
 pub(crate) struct Site {
     folder: TempDir,
     pub(crate) queue: Beanstalkd,
-    pub(crate) proxy: Proxy,
+    /// The queue can be reached by two addresses.
+    pub(crate) proxies: [Proxy; 2],
     supervisor: Option<Child>,
     pub(crate) clock: Clock,
     pub(crate) root: bool,
     versions: [u64; 3],
-    configuration: Configuration,
+    pub(crate) configuration: Configuration,
 }
 
 impl Site {
@@ -68,10 +62,11 @@ impl Site {
         // Small files, so that a new one is begun again and again: a full disk is felt at once.
         let binlog = folder.path().join("binlog").display().to_string();
         let queue = Beanstalkd::with(&["-b", &binlog, "-f", "0", "-s", "16384"]);
-        let proxy = Proxy::before(&queue.socket());
+        let proxies = [(); 2].map(|()| Proxy::before(&queue.socket()));
         let clock = Clock::new(folder.path(), root);
         let (versions, configuration) = ([1; 3], Configuration::usual());
-        let mut site = Self { folder, queue, proxy, supervisor: None, clock, root, versions, configuration };
+        let mut site =
+            Self { folder, queue, proxies, supervisor: None, clock, root, versions, configuration };
         site.put_right();
         site.begin();
         site
@@ -111,11 +106,23 @@ impl Site {
         String::from_utf8_lossy(&fs::read(self.path("journal")).unwrap_or_default()).into_owned()
     }
 
-    /// A command of an operator.
+    /// A command of an operator: of `abaqis-daemons`, unless it names another program.
     pub(crate) fn operator(&self, words: &[String]) -> Command {
+        if let Some((tool, words)) = words.split_first().filter(|(first, _)| first.starts_with("ayl_")) {
+            let mut command = Command::new(self.path("bin").join(tool));
+            let address = self.proxies[0].address;
+            command.args(["--host", &address.ip().to_string(), "-p", &address.port().to_string()]);
+            command.args(words).stdin(Stdio::null());
+            return command;
+        }
         let mut command = program(self.folder.path());
         command.args(words);
         command
+    }
+
+    /// Whose the applications are; nothing: whose the supervisor is.
+    pub(crate) fn user(&self) -> Option<&'static str> {
+        self.root.then_some(USER)
     }
 
     /// Whether the supervisor has ended; then nothing of it is left and another one is started,
@@ -154,52 +161,7 @@ impl Site {
     /// Has an application go to another version, and back the next time.
     pub(crate) fn deploy(&mut self, application: usize) {
         self.versions[application] = 3 - self.versions[application];
-        let file = self.path(APPLICATIONS[application]).join("VERSION");
-        replace(&file, &format!("{}\n", self.versions[application]));
-    }
-
-    /// What an editor, a deploy or a mistake does to daemons.yml.
-    pub(crate) fn edit(&mut self, edit: Edit, application: usize) {
-        let file = self.path("daemons.yml");
-        match edit {
-            Edit::Same => fs::write(&file, self.config()).unwrap(),
-            Edit::Count(count) => self.configuration.workers[application] = (count, None),
-            Edit::Scaled(min, max) => self.configuration.workers[application] = (min, Some(max)),
-            Edit::Daemon(wanted) => self.configuration.extra = wanted,
-            Edit::Environment(value) => self.configuration.values[application] = value,
-            Edit::Patience(seconds) => self.configuration.patience = seconds,
-            Edit::Without(gone) => self.configuration.without = gone,
-            Edit::Invalid => replace(&file, &self.config().replace("workers:", "wrokers:")),
-            Edit::Half => {
-                let text = self.config();
-                fs::write(&file, &text[..text.len() / 2]).unwrap();
-            }
-            Edit::Empty => fs::write(&file, "").unwrap(),
-            Edit::Swapped => {
-                let target = self.path("daemons.swapped");
-                replace(&target, &self.config());
-                let link = self.path("daemons.link");
-                let _ = fs::remove_file(&link);
-                symlink(&target, &link).unwrap();
-                fs::rename(&link, &file).unwrap();
-            }
-            Edit::Removed => drop(fs::remove_file(&file)),
-        }
-        if edit.is_of_content() {
-            replace(&file, &self.config());
-        }
-    }
-
-    /// A configuration that is as it should be.
-    pub(crate) fn put_right(&mut self) {
-        self.configuration = Configuration::usual();
-        replace(&self.path("daemons.yml"), &self.config());
-    }
-
-    fn config(&self) -> String {
-        let queue = self.proxy.address.to_string();
-        let user = self.root.then_some(USER);
-        self.configuration.text(self.folder.path(), user, &queue, &self.clock.environment())
+        deploy(self.folder.path(), application, self.versions[application]);
     }
 
     /// Puts a job for an application's version of now: the number the queue gave it, if it said that
@@ -237,6 +199,15 @@ impl Site {
         String::from_utf8_lossy(&fs::read(self.path("ledger")).unwrap()).into_owned()
     }
 
+    /// Puts what everybody wrote into a folder, with the list of faults.
+    pub(crate) fn keep(&self, folder: &Path, faults: &str) {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join("faults"), faults).unwrap();
+        for name in ["log", "journal", "ledger"] {
+            let _ = fs::copy(self.path(name), folder.join(name));
+        }
+    }
+
     /// Fills a disk, or makes room on it again.
     pub(crate) fn fill(&self, disk: Disk, full: bool) {
         let file = self.path(disk.folder()).join("fill");
@@ -267,6 +238,7 @@ fn prepare(site: &Path, root: bool) {
         env!("CARGO_BIN_EXE_abaqis-daemons"),
         env!("CARGO_BIN_EXE_ayl_worker"),
         env!("CARGO_BIN_EXE_ayl_scheduler"),
+        env!("CARGO_BIN_EXE_ayl_beanstalk"),
     ] {
         // The build folder need not be open to the applications' user.
         let to = site.join("bin").join(Path::new(program).file_name().unwrap());
@@ -277,12 +249,7 @@ fn prepare(site: &Path, root: bool) {
     assert!(copied.unwrap().success());
     fs::write(site.join("ledger"), "").unwrap();
     fs::set_permissions(site.join("ledger"), fs::Permissions::from_mode(0o666)).unwrap();
-    for name in APPLICATIONS {
-        fs::create_dir_all(site.join(name).join("config")).unwrap();
-        fs::write(site.join(name).join("config/environment.rb"), APPLICATION).unwrap();
-        fs::write(site.join(name).join("config/schedule.yml"), TIMETABLE).unwrap();
-        fs::write(site.join(name).join("VERSION"), "1\n").unwrap();
-    }
+    (0..APPLICATIONS.len()).for_each(|application| lay(site, application, APPLICATION));
     for disk in Disk::ALL {
         fs::create_dir(site.join(disk.folder())).unwrap();
     }

@@ -70,6 +70,13 @@ pub(crate) struct Happened {
     pub(crate) reach: Reach,
 }
 
+impl fmt::Display for Happened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, what, .. } = self;
+        write!(f, "{from:>10} to {to:>10}  {what}")
+    }
+}
+
 /// What is not as it has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Offence {
@@ -142,12 +149,13 @@ pub(crate) fn read_ledger(text: &str) -> Vec<Run> {
     runs
 }
 
-/// When each entry of the timetable was run: lines `beat ENTRY MOMENT`.
+/// When each entry of the timetable was run: lines `beat ENTRY MOMENT`, and what the clock on the
+/// wall showed then.
 pub(crate) fn read_beats(text: &str) -> BTreeMap<String, Vec<Moment>> {
     let mut beats: BTreeMap<String, Vec<Moment>> = BTreeMap::new();
     for line in text.lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        if let ["beat", entry, at] = words[..]
+        if let ["beat", entry, at, _] = words[..]
             && let Ok(at) = at.parse()
         {
             beats.entry(entry.to_owned()).or_default().push(at);
@@ -277,7 +285,7 @@ mod tests {
 
     #[test]
     fn an_entry_that_is_run_too_often_is_told() {
-        let ledger = "beat one 1000\nbeat one 1900\nbeat one 1950\nbeat two 1000\nbeat";
+        let ledger = "beat one 1000 0\nbeat one 1900 0\nbeat one 1950 0\nbeat two 1000 0\nbeat";
         let said = |faults: &[Happened]| {
             judge_beats(ledger, 1000, 1999, faults).iter().map(ToString::to_string).collect::<Vec<_>>()
         };
