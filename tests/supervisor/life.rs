@@ -199,3 +199,19 @@ fn a_check_counts_whatever_else_ends_in_the_same_moment() {
     assert_eq!(fs::read_to_string(site.join("tries")).unwrap().lines().count(), 30);
     assert!(supervisor.stop().success());
 }
+
+/// Leaves its session and its environment behind, with a child that has done so as well.
+const HIDDEN: &str =
+    "setsid env -i /bin/sh -c 'echo $$ > inner; exec /bin/sleep 1000' & echo $$ > outer; wait";
+
+#[test]
+fn with_the_supervisor_goes_what_belongs_to_nobody_and_what_that_has_started() {
+    let site =
+        Site::with_daemons("s: {command: [sh, -c, 'setsid env -i /bin/sh hidden & exec sleep infinity']}");
+    fs::write(site.join("hidden"), HIDDEN).unwrap();
+    let supervisor = site.start();
+    let hidden = ["outer", "inner"]
+        .map(|name| until(name, || fs::read_to_string(site.join(name)).ok()?.trim().parse::<i32>().ok()));
+    assert!(supervisor.stop().success());
+    assert_eq!(hidden.map(lives), [false, false]);
+}

@@ -230,10 +230,7 @@ impl Driver {
             error.to_string()
         })?;
         let process = Process { child, spec: spec.clone(), cgroup, notify: Some(notify) };
-        if let Err(error) = self.table.insert(run, process) {
-            tracing::error!(%error, "cannot wait for a process");
-        }
-        Ok(())
+        self.table.insert(run, process).map_err(|error| format!("cannot wait for its process: {error}"))
     }
 
     /// What a process is called for as long as it lives: as its instance is now, unless one of an

@@ -139,7 +139,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
         Rest::Nothing => driver.begin(&mut watcher)?,
         Rest::Unreadable => {
             // Nobody knows what they are, and there are never to be two of one.
-            driver.table.kill_strangers();
+            driver.table.end_strangers().await;
             driver.begin(&mut watcher)?;
         }
     }

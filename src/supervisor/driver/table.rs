@@ -8,6 +8,8 @@
 //!     its cgroup    urgent: it has become empty                ─► Gone
 //! ```
 
+mod strays;
+
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
@@ -16,7 +18,6 @@ use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use super::helper::Helper;
 use super::notify::NotifySocket;
 use super::token::{Source, of_token, token};
 use super::upgrade::{SavedProcess, SavedStage};
@@ -24,7 +25,7 @@ use crate::lifecycle::{Exit, ProcessEvent, Run};
 use crate::names::InstanceId;
 use crate::plan::InstanceSpec;
 use crate::process::ready_set::ReadySet;
-use crate::process::{self, Cgroup, Child, Group, Signal, Strangers, reap_strangers};
+use crate::process::{self, Cgroup, Child, Group, Signal, Strangers};
 use crate::supervisor::core::Reach;
 
 /// One process, or what is left of it.
@@ -94,16 +95,22 @@ impl Table {
         })
     }
 
-    /// Takes a process in that was just started.
+    /// Takes a process in that was just started. One that cannot be waited for is killed: then this is why it
+    /// was not started, and nothing else is heard of it.
     pub(super) fn insert(&mut self, run: Run, process: Process) -> io::Result<()> {
         let child = &process.child;
-        let stage = if child.status().is_some() { Stage::Starting } else { Stage::Running };
+        let mut stage = if child.status().is_some() { Stage::Starting } else { Stage::Running };
         let mut added = self.set.add(child.pidfd(), token(run, Source::Exit));
         if let Some(status) = child.status() {
             added = added.and(self.set.add(status, token(run, Source::Status)));
         }
         if let Some(notify) = &process.notify {
             added = added.and(self.set.add(notify, token(run, Source::Notify)));
+        }
+        if added.is_err() {
+            let _ = child.signal(Signal::KILL);
+            stage = Stage::Failed;
+            self.ended.insert(run);
         }
         self.pids.insert(child.pid());
         let entry = Entry { process, check: None, stage, told: BTreeSet::new() };
@@ -228,9 +235,7 @@ impl Table {
     /// A child has ended: perhaps a stranger, perhaps the last of an instance.
     pub(super) fn child_ended(&mut self) -> News {
         let mut news = News::new();
-        if let Err(error) = reap_strangers(|pid| is_known(&self.pids, pid)) {
-            tracing::warn!(%error, "cannot reap processes that have lost their parents");
-        }
+        self.reap_strangers();
         if !self.ended.is_empty() {
             self.look_at_ended(&mut news);
         }
@@ -282,7 +287,7 @@ impl Table {
             return;
         };
         let instance = entry.process.spec.id.to_string();
-        let strangers = || self.strangers.get_or_init(|| strangers(&self.pids));
+        let strangers = || self.strangers.get_or_init(|| strays::look(&self.pids));
         let empty = entry.process.group(&instance).is_empty(strangers).unwrap_or(true);
         if matches!(entry.stage, Stage::Starting | Stage::Running) {
             let exit = match entry.process.child.exit() {
@@ -327,11 +332,6 @@ impl Table {
         }
     }
 
-    /// Those that lost their parents and came to us, as they were in this turn.
-    fn strangers(&self) -> &Strangers {
-        self.strangers.get_or_init(|| strangers(&self.pids))
-    }
-
     /// Sends a signal. A process that is gone is no error.
     pub(super) fn signal(&mut self, run: Run, signal: i32, reach: Reach) -> io::Result<()> {
         let (Some(entry), Some(signal)) = (self.entries.get_mut(&run), Signal::from_raw(signal)) else {
@@ -345,7 +345,7 @@ impl Table {
         if reach == Reach::All {
             group.signal(signal)?;
         }
-        let strangers = self.strangers.get_or_init(|| strangers(&self.pids));
+        let strangers = self.strangers.get_or_init(|| strays::look(&self.pids));
         group.signal_strays(strangers, signal, &mut entry.told)
     }
 
@@ -353,16 +353,6 @@ impl Table {
     pub(super) fn kill(&self, run: Run) -> io::Result<()> {
         let Some(process) = self.get(run) else { return Ok(()) };
         process.group(&process.spec.id.to_string()).kill(self.strangers())
-    }
-
-    /// Kills what belongs to nobody, at the very end.
-    pub(super) fn kill_strangers(&self) {
-        for stranger in self.strangers().iter() {
-            if let Err(error) = stranger.kill() {
-                let pid = stranger.pid;
-                tracing::warn!(%error, pid, "cannot end process {pid}, which is left");
-            }
-        }
     }
 }
 
@@ -381,22 +371,12 @@ impl Process {
     }
 }
 
-/// Whether a child was started here: as one of `pids`, or by the supervisor for itself.
-fn is_known(pids: &HashSet<i32>, pid: i32) -> bool {
-    pids.contains(&pid) || Helper::is_one(pid)
-}
-
-/// Without `/proc` there are none to be found.
-fn strangers(pids: &HashSet<i32>) -> Strangers {
-    Strangers::look(|pid| is_known(pids, pid)).unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot look for processes that have lost their parents");
-        Strangers::default()
-    })
-}
-
 fn outcome(exit: process::Exit) -> Exit {
     match exit {
         process::Exit::Code(code) => Exit::Code(code),
         process::Exit::Signal { signal, .. } => Exit::Signal(signal.raw()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,7 @@ impl Driver {
             self.follow_releases(&mut senses.watcher);
             self.after_turn();
         }
-        self.table.kill_strangers();
+        self.table.end_strangers().await;
     }
 
     /// Tells the core, and does what it decides.

@@ -167,7 +167,9 @@ impl Driver {
                     let cgroup = self.spawner.cgroup(&spec);
                     let process = Process { child, spec: spec.clone(), cgroup, notify };
                     if let Err(error) = self.table.adopt(run, process, saved.stage) {
-                        tracing::error!(%error, "cannot wait for a process");
+                        tracing::error!(%error, "cannot wait for process {} of {}: it is killed", saved.pid, spec.id);
+                        let reason = format!("cannot wait for its process: {error}").into();
+                        self.undone.push((run, ProcessEvent::SpawnFailed { reason }));
                     }
                     if starting.contains(&run) {
                         self.check(run, &spec);
