@@ -7,6 +7,7 @@ use sd_notify::NotifyState;
 
 use crate::names::{ApplicationName, EntryName, Tube};
 use crate::schedule::Outcome;
+use crate::worker::notify;
 
 /// How long it may wait for the queue before it is ready: as long as it takes.
 const PATIENCE: Duration = Duration::from_hours(24 * 365);
@@ -51,8 +52,7 @@ impl Journal {
             say!(warn, self, "{reason}; trying again until it is there");
         }
         let extend = format!("EXTEND_TIMEOUT_USEC={}", PATIENCE.as_micros());
-        // Nobody listens when it was started by hand.
-        let _ = sd_notify::notify(&[NotifyState::Custom(&extend)]);
+        notify::tell(&[NotifyState::Custom(&extend)]);
         self.tell(reason);
     }
 
@@ -63,7 +63,7 @@ impl Journal {
     }
 
     pub(super) fn ready(&mut self, next: Option<(Timestamp, EntryName)>) {
-        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        notify::tell(&[NotifyState::Ready]);
         self.tell(&match next {
             Some((at, entry)) => format!("next: {entry} at {at:.0}"),
             None => "nothing is due".to_owned(),
@@ -73,7 +73,7 @@ impl Journal {
     fn tell(&mut self, status: &str) {
         if self.status != status {
             status.clone_into(&mut self.status);
-            let _ = sd_notify::notify(&[NotifyState::Status(status)]);
+            notify::tell(&[NotifyState::Status(status)]);
         }
     }
 

@@ -22,7 +22,7 @@ mod hooks;
 mod journal;
 mod launch;
 mod link;
-mod notify;
+pub(crate) mod notify;
 mod preloader;
 pub(crate) mod program;
 mod relay;

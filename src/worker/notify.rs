@@ -4,6 +4,11 @@
 //! application has booted; STATUS in words. While there is no queue it cannot become
 //! ready, and asks for more time.
 
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -23,20 +28,19 @@ const BOOT: Duration = Duration::from_secs(90);
 
 /// Says what the worker does now. `code` is the job's, while one runs.
 pub(super) fn show(doing: Doing, code: &str, journal: &Journal) {
-    match doing {
-        Doing::NoQueue => extend(FOREVER),
+    let time = match doing {
+        Doing::NoQueue => Some(FOREVER),
         // Its time to be ready begins when there is a queue.
-        Doing::Booting => extend(time_to_boot()),
-        Doing::Idle | Doing::Running(_) | Doing::Leaving => {}
-    }
+        Doing::Booting => Some(time_to_boot()),
+        Doing::Idle | Doing::Running(_) | Doing::Leaving => None,
+    };
+    let time = time.map(|time| format!("EXTEND_TIMEOUT_USEC={}", time.as_micros()));
     let state = |text: &str, job: &str, ready: bool| {
         let job = format!("X_AYL_JOB={job}");
         let mut states = vec![NotifyState::Status(text), NotifyState::Custom(&job)];
-        if ready {
-            states.push(NotifyState::Ready);
-        }
-        // Nobody listens when it was started by hand.
-        let _ = sd_notify::notify(&states);
+        states.extend(ready.then_some(NotifyState::Ready));
+        states.extend(time.as_deref().map(NotifyState::Custom));
+        tell(&states);
     };
     match doing {
         Doing::NoQueue => state(journal.queue_reason().unwrap_or("waits for the queue"), "", false),
@@ -50,10 +54,25 @@ pub(super) fn show(doing: Doing, code: &str, journal: &Journal) {
     }
 }
 
-/// Asks for so much time, from now on, to become ready.
-fn extend(time: Duration) {
-    let text = format!("EXTEND_TIMEOUT_USEC={}", time.as_micros());
-    let _ = sd_notify::notify(&[NotifyState::Custom(&text)]);
+/// Tells the supervisor, if there is one.
+///
+/// Never waits: a supervisor that reads nothing for a while is not to hold up the loop that touches
+/// jobs. What it misses is in the next message again.
+pub(crate) fn tell(states: &[NotifyState<'_>]) {
+    if let Some(address) = std::env::var_os("NOTIFY_SOCKET") {
+        let lines: Vec<String> = states.iter().map(ToString::to_string).collect();
+        let _ = send(&address, &lines.join("\n"));
+    }
+}
+
+fn send(address: &OsStr, lines: &str) -> io::Result<()> {
+    let to = match address.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(address)?,
+    };
+    let socket = UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.send_to_addr(lines.as_bytes(), &to).map(drop)
 }
 
 fn time_to_boot() -> Duration {
@@ -66,7 +85,7 @@ pub(super) fn leaving(reason: Option<&str>) {
     let Some(reason) = reason else { return };
     // A notification is one line a state; the first lines say most.
     let text: String = reason.chars().map(|c| if c == '\n' { ' ' } else { c }).take(2000).collect();
-    let _ = sd_notify::notify(&[NotifyState::Status(&text)]);
+    tell(&[NotifyState::Status(&text)]);
 }
 
 /// How often the supervisor wants to hear that the loop turns: half of `WATCHDOG_USEC`.
@@ -80,7 +99,7 @@ pub(super) async fn ping(period: Duration) {
     let mut pings = tokio::time::interval(period);
     loop {
         pings.tick().await;
-        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+        tell(&[NotifyState::Watchdog]);
     }
 }
 
@@ -92,6 +111,27 @@ fn first_line(code: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_supervisor_that_reads_nothing_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let listens = UnixDatagram::bind(&path).unwrap();
+        let full = (0..100_000).find_map(|_| send(path.as_os_str(), "READY=1\n").err());
+        assert_eq!(full.unwrap().kind(), io::ErrorKind::WouldBlock);
+        let mut bytes = [0; 100];
+        let count = listens.recv(&mut bytes).unwrap();
+        assert_eq!(&bytes[..count], b"READY=1\n");
+        send(path.as_os_str(), "READY=1\n").unwrap();
+    }
+
+    #[test]
+    fn a_name_that_is_no_path_is_spoken_to_as_well() {
+        let name = format!("abaqis-daemons-test-{}", std::process::id());
+        let listens = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        send(OsStr::new(&format!("@{name}")), "STATUS=x\n").unwrap();
+        assert_eq!(listens.recv(&mut [0; 100]).unwrap(), 9);
+    }
 
     #[test]
     fn code_is_shown_on_one_line_and_not_at_length() {

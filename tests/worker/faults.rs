@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
 use crate::beanstalkd::Beanstalkd;
@@ -233,4 +234,18 @@ fn an_executor_that_chooses_another_tube_when_it_is_started_again_is_followed_th
     let body = crate::scene::message("bury", "File.write('ran', '')");
     scene.ask(&format!("use second\r\nput 0 0 60 {}\r\n{body}\r\n", body.len()));
     until("its job runs", || scene.path("ran").exists());
+}
+
+#[test]
+fn a_supervisor_that_reads_nothing_does_not_hold_a_worker_up() {
+    let scene = Scene::new();
+    let path = scene.path("notify");
+    let _deaf = UnixDatagram::bind(&path).unwrap();
+    let fills = UnixDatagram::unbound().unwrap();
+    fills.set_nonblocking(true).unwrap();
+    while fills.send_to(b"X=1", &path).is_ok() {}
+    let id = scene.put("bury", "sleep 0.3; Ledger.write('run')");
+    let _worker = scene.spawn(scene.command().env("NOTIFY_SOCKET", &path));
+    scene.until_state(id, None);
+    assert_eq!(scene.ledger(), ["run"]);
 }
