@@ -1,4 +1,4 @@
-//! The keys that sign and verify messages; the file's form stands in `docs/signing.md`.
+//! The keys that sign and verify messages; `docs/signing.md` describes the file.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A job's body, as it is written. How it is read stands in `parse`.
+//! A job's body, as it is written. `parse` reads it.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;

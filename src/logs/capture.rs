@@ -1,4 +1,4 @@
-//! Reads what daemons write into pipes, and never stops reading.
+//! Reads what daemons write into pipes, and lets nobody keep it from that.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -4,7 +4,7 @@
 //!   solr.log ─► solr.log.1 ─► solr.log.2 ─► gone      keep: 2
 //! ```
 //!
-//! Who may put things into the folder decides who the file is made by. In a folder that
+//! With whose rights a file is made depends on who may put things into its folder. In a folder that
 //! only root can change, all the way up, root makes it, readable by the daemon's group.
 //! In a folder of the daemon's user that not everybody can write to, it is touched with that
 //! user's rights alone: a symbolic link there leads nowhere the user could not go anyway. Any

@@ -14,10 +14,9 @@
 //! stop it on its way. Its descriptors are shared, too, until it has copied the few it needs (`slots`).
 //!
 //! Sharing memory without standing still (`CLONE_VM` alone) is not sound: until its exec
-//! the child counts as a part of us. The killer of a control group that has run out of memory
-//! takes everyone who shares the victim's, which would be the supervisor; and the
-//! child's write to its `oom_score_adj` would change ours. A child in vfork is exempt
-//! from both.
+//! the child counts as a part of us. When a control group runs out of memory, the kernel kills
+//! everyone who shares the victim's memory, which would include the supervisor; and the child's
+//! write to its `oom_score_adj` would change ours. A child in vfork is exempt from both.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -6,9 +6,10 @@
 //! ```
 //!
 //! The kernel can be asked for the same with `PR_SET_PDEATHSIG`, and is. But it forgets that
-//! when the child changes its user, and does not know it of a child's child. A signal
-//! for a descriptor goes by who asked for it: root, who made itself `nobody`, still gets
-//! it. What has become root since, `sudo` for instance, is beyond an owner who is not.
+//! when the child changes its user, and does not know it of a child's child. Whether
+//! a signal for a descriptor may be sent depends on who asked for it: a process that was root
+//! then and is `nobody` by now still gets it. One that has become root since, by `sudo` for
+//! instance, is out of reach for an owner who is not.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};

@@ -13,7 +13,7 @@
 //!
 //! | kind of daemon | on a deploy |
 //! |---|---|
-//! | workers, their preloader | each release has its own: they go by its tube, or by its code |
+//! | workers, their preloader | each release has its own: they belong to its tube, or to its code |
 //! | scheduler, all others | one for the application: replaced, one after the other, once the canary is ready |
 //!
 //! So there are never two schedulers: the new one is the same instance, and an instance has one
