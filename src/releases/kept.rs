@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::news::{Outcome, named};
-use super::{Hand, Look, Pool};
+use super::{Hand, Look, Pool, environment};
 use crate::config::{Daemon, Kind, Scale};
 use crate::lifecycle::Time;
 use crate::names::{DaemonName, Version};
@@ -174,25 +174,33 @@ impl Kept {
     /// longer. Without its `env_file` it still cannot be started.
     pub(super) fn unblock(&mut self) {
         for spec in &mut self.blueprint {
-            let complete = spec.daemon.process.env_file.is_none() || spec.env_file.is_some();
-            if spec.blocked.is_some() && complete && self.version.is_some() {
+            if spec.blocked.is_some() && environment::is_complete(spec) && self.version.is_some() {
                 Arc::make_mut(spec).blocked = None;
             }
         }
+    }
+
+    /// Another release is deployed: what this one could not read is taken from there.
+    pub(super) fn complete(&mut self, deployed: &Blueprint) {
+        for spec in self.blueprint.iter_mut().filter(|spec| !environment::is_complete(spec)) {
+            let daemon = spec.id.daemon.clone();
+            let same = deployed.iter().filter(|new| new.id.daemon == daemon).map(AsRef::as_ref);
+            environment::take(Arc::make_mut(spec), same);
+        }
+        self.unblock();
     }
 
     /// The same settings as `other` has, with the code of this release.
     pub(super) fn with_settings_of(&self, other: &Blueprint, keep_blocked: bool) -> Blueprint {
         let Some(release) = self.release() else { return other.clone() };
         let before = |spec: &InstanceSpec| self.blueprint.iter().find(|old| old.id == spec.id);
-        let taken_over = |spec: &Arc<InstanceSpec>| {
-            let mut spec = InstanceSpec::clone(spec);
+        let taken_over = |new: &Arc<InstanceSpec>| {
+            let mut spec = InstanceSpec::clone(new);
             spec.release = release.clone();
-            if let Some(old) = before(&spec) {
-                spec.env_file.clone_from(&old.env_file);
-            }
+            environment::take(&mut spec, [Some(new), before(new)].into_iter().flatten().map(AsRef::as_ref));
             if !keep_blocked {
-                spec.blocked = None;
+                let complete = environment::is_complete(&spec);
+                spec.blocked = (!complete).then(|| environment::unread(&spec).into());
             }
             Arc::new(spec)
         };

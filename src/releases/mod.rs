@@ -29,6 +29,7 @@
 
 mod application;
 mod drain;
+mod environment;
 mod kept;
 mod news;
 mod resize;

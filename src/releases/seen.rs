@@ -26,6 +26,9 @@ impl Application {
             self.pin = None;
         }
         self.seen = Some(seen.clone());
+        for kept in self.all_mut().filter(|kept| kept.version.as_ref() != Some(&seen)) {
+            kept.complete(&blueprint);
+        }
         if self.pin.is_some() {
             if self.candidate.is_none() {
                 self.current.rebuild(self.current.with_settings_of(&blueprint, false));
