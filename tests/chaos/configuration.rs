@@ -229,6 +229,6 @@ impl Site {
 
     fn config(&self) -> String {
         let proxies = [0, 1].map(|i: usize| self.proxies[i].address.to_string());
-        self.configuration.text(&self.path(""), self.user(), &proxies, &self.clock.environment())
+        self.configuration.text(Path::new(self.mark()), self.user(), &proxies, &self.clock.environment())
     }
 }

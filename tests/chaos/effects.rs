@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::host::now;
 use crate::site::Site;
+use crate::verdict::Happened;
 
 /// What is said where a fault has taken hold.
 const SAID: [(&str, &str); 13] = [
@@ -24,12 +25,32 @@ const SAID: [(&str, &str); 13] = [
     ("one application more", "d/rest/1 starting"),
 ];
 
+/// What is done to processes, where there are any to do it to.
+const DONE: [&str; 16] = [
+    "Kill(Worker",
+    "Kill(Executor",
+    "Kill(Preloader",
+    "Kill(Scheduler",
+    "Kill(Queue",
+    "Pause(Worker",
+    "Pause(Executor",
+    "Pause(Preloader",
+    "Pause(Scheduler",
+    "Pause(Supervisor",
+    "Pause(Queue",
+    "NoProcesses(Worker",
+    "NoProcesses(Supervisor",
+    "NoDescriptors(Worker",
+    "NoDescriptors(Supervisor",
+    "the supervisor ended with signal: 9",
+];
+
 /// How often each thing happened that faults are to bring about.
 pub(crate) struct Effects(Vec<(&'static str, usize)>);
 
 impl Effects {
-    /// Those on a site, of whose jobs this many were not put for certain.
-    pub(crate) fn of(site: &Site, uncertain: usize) -> Self {
+    /// Those on a site that these faults happened to, of whose jobs this many were not put for certain.
+    pub(crate) fn of(site: &Site, faults: &[Happened], uncertain: usize) -> Self {
         let said = [site.log(), site.journal()];
         let times = |phrase: &str| said.iter().map(|text| text.matches(phrase).count()).sum();
         let mut all: Vec<(&str, usize)> = SAID.map(|(what, phrase)| (what, times(phrase))).to_vec();
@@ -39,6 +60,13 @@ impl Effects {
         let (fast, slow) = clocks(&site.ledger());
         all.extend([("jobs run by a fast clock", fast), ("jobs run by a slow clock", slow)]);
         all.push(("jobs not put for certain", uncertain));
+        all.extend(
+            DONE.map(|what| (what, faults.iter().filter(|fault| fault.what.starts_with(what)).count())),
+        );
+        let forked = |fault: &&Happened| {
+            fault.what.starts_with("Kill(Executor") && fault.what.contains("forked: true")
+        };
+        all.push(("kills of forked executors", faults.iter().filter(forked).count()));
         Self(all)
     }
 

@@ -97,7 +97,7 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
         runs.len(),
         slots.len()
     );
-    let effects = Effects::of(&host.site, host.puts.len() - certain);
+    let effects = Effects::of(&host.site, &host.faults, host.puts.len() - certain);
     println!("{effects}");
     if length >= LONG && host.site.root {
         wrong.extend(effects.missing().iter().map(|what| format!("there were no {what}")));
@@ -242,7 +242,8 @@ impl Held {
     fn settled(host: &Host) -> Self {
         let (mut before, end) = (Self::now(host), Instant::now() + Duration::from_secs(10));
         loop {
-            std::thread::sleep(Duration::from_millis(300));
+            // The supervisor gives memory back once it has rested for half a second.
+            std::thread::sleep(Duration::from_millis(700));
             let now = Self::now(host);
             if (now.files == before.files && now.memory == before.memory) || Instant::now() > end {
                 return now;
