@@ -1,4 +1,5 @@
-//! Reads what daemons write into pipes, and lets nobody keep it from that.
+//! Waits for what daemons write into pipes. What is for the terminal is read here, and put into its queue;
+//! what is for files is copied by the thread that writes them, and dropped here while their disk [hangs](Stall).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,10 +13,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use super::file::Files;
-use super::lines::{Gate, Splitter};
-use super::terminal::{Prefix, Terminal, is_colored};
-use super::{Destination, HandedPipe};
+use super::copier::Files;
+use super::source::{Sink, Source};
+use super::stall::Stall;
+use super::terminal::{Line, Prefix, Terminal, Text, is_colored};
+use super::turn::{Holder, Turn};
+use super::{Destination, FileLog, HandedPipe};
 use crate::process::{Poller, hold_signals};
 
 /// As much is read of one daemon before the others have their turn, in bytes.
@@ -35,15 +38,6 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// The token of the pipe that announces orders.
 const ORDER: u64 = 0;
 
-/// One line of a daemon's output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Whose.
-    pub instance: Arc<str>,
-    /// Without its end.
-    pub text: String,
-}
-
 /// What the thread is asked to do.
 enum Order {
     Add { token: u64, source: Box<Source> },
@@ -60,6 +54,8 @@ type Writers = Vec<((String, Destination), OwnedFd)>;
 pub(super) struct Capture {
     orders: SyncSender<Order>,
     bell: PipeWriter,
+    /// Ends with the thread.
+    ended: Receiver<()>,
     last: u64,
     /// Whether something was added since all was let go of.
     reads: bool,
@@ -67,9 +63,15 @@ pub(super) struct Capture {
 
 impl Capture {
     pub(super) fn begin() -> io::Result<Self> {
+        Self::with(|_| None)
+    }
+
+    /// With files that are written already.
+    fn with(files: impl FnOnce(&Arc<Poller>) -> Option<Files>) -> io::Result<Self> {
         let (bell, ringer) = io::pipe()?;
-        let poller = Poller::new()?;
+        let poller = Arc::new(Poller::new()?);
         poller.add(&bell, ORDER)?;
+        let files = files(&poller);
         let (orders, taken) = sync_channel(ORDERS);
         let reader = Reader {
             poller,
@@ -78,17 +80,20 @@ impl Capture {
             orders: taken,
             sources: HashMap::new(),
             terminal: Terminal::get()?,
-            files: None,
+            files,
+            stall: Stall::default(),
             prefix: Prefix::new(is_colored(&io::stdout())),
             follower: None,
         };
         let thread = thread::Builder::new().name("logs".to_owned()).stack_size(256 * 1024);
+        let (ends, ended) = sync_channel::<()>(0);
         thread.spawn(move || {
             // They are the main thread's to hear.
             hold_signals();
             reader.run();
+            drop(ends);
         })?;
-        Ok(Self { orders, bell: ringer, last: ORDER, reads: false })
+        Ok(Self { orders, bell: ringer, ended, last: ORDER, reads: false })
     }
 
     pub(super) fn add(&mut self, name: &str, to: &Destination, pipe: OwnedFd) {
@@ -100,7 +105,7 @@ impl Capture {
         self.last += 1;
         self.reads = true;
         let sink = Sink::new(to, partial);
-        let source = Source { pipe: pipe.into(), name: name.into(), to: to.clone(), sink };
+        let source = Source { pipe: Arc::new(pipe.into()), name: name.into(), to: to.clone(), sink };
         self.order(Order::Add { token: self.last, source: Box::new(source) });
     }
 
@@ -125,6 +130,13 @@ impl Capture {
         self.order(Order::Follow(follower));
     }
 
+    /// Waits until all pipes are closed and all of what came out of them is where it belongs, but no longer
+    /// than this.
+    pub(super) fn finish(self, at_most: Duration) {
+        drop((self.orders, self.bell));
+        let _ = self.ended.recv_timeout(at_most);
+    }
+
     fn order(&self, order: Order) {
         // The thread never ends before this does.
         if self.orders.send(order).is_ok() {
@@ -133,52 +145,8 @@ impl Capture {
     }
 }
 
-/// One pipe.
-struct Source {
-    pipe: File,
-    name: Arc<str>,
-    to: Destination,
-    sink: Sink,
-}
-
-impl Source {
-    /// Has it written which lines are missing at the end of its file, if some are.
-    fn note_missing(&mut self, token: u64, files: &mut Files) {
-        let Sink::File(gate) = &mut self.sink else { return };
-        let missing = gate.dropped();
-        if let Some(note) = gate.note()
-            && files.write(token, note).is_err()
-        {
-            gate.lose_lines(missing);
-        }
-    }
-}
-
-enum Sink {
-    File(Gate),
-    Terminal {
-        lines: Splitter,
-        gate: Gate,
-        /// Since when it has held a line without an end.
-        since: Option<Instant>,
-    },
-}
-
-impl Sink {
-    /// One for what goes there, with the beginning of a line that was read already.
-    fn new(to: &Destination, partial: &[u8]) -> Self {
-        if let Destination::File(_) = to {
-            return Self::File(Gate::default());
-        }
-        let mut lines = Splitter::default();
-        lines.push(partial, |_| ());
-        let since = lines.is_waiting().then(Instant::now);
-        Self::Terminal { lines, gate: Gate::default(), since }
-    }
-}
-
 struct Reader {
-    poller: Poller,
+    poller: Arc<Poller>,
     bell: File,
     /// Nobody is left to give orders.
     closed: bool,
@@ -186,6 +154,8 @@ struct Reader {
     sources: HashMap<u64, Box<Source>>,
     terminal: Terminal,
     files: Option<Files>,
+    /// Whether it gets on.
+    stall: Stall,
     prefix: Prefix,
     follower: Option<Sender<Line>>,
 }
@@ -194,7 +164,7 @@ impl Reader {
     fn run(mut self) {
         let mut buffer = vec![0; TURN];
         let mut held = false;
-        while let Ok(ready) = self.poller.wait(held.then_some(PATIENCE / 2)) {
+        while let Ok(ready) = self.poller.wait(self.pause(held)) {
             for token in ready {
                 if token == ORDER {
                     self.take_orders(&mut buffer);
@@ -202,10 +172,35 @@ impl Reader {
                     self.read(token, &mut buffer);
                 }
             }
+            self.look_at_files();
             if self.closed && self.sources.is_empty() {
-                return;
+                break;
             }
             held = self.show_what_was_held();
+        }
+        if let Some(files) = self.files {
+            files.finish();
+        }
+    }
+
+    /// How long there is nothing to do if nothing happens.
+    fn pause(&self, held: bool) -> Option<Duration> {
+        let look = self.stall.end().map(|end| end.saturating_duration_since(Instant::now()));
+        look.into_iter().chain(held.then_some(PATIENCE / 2)).min()
+    }
+
+    /// If their disk hangs, what is for them is read here.
+    fn look_at_files(&mut self) {
+        let (busy, steps) = self.files.as_ref().map_or((false, 0), Files::progress);
+        if self.stall.look(busy, steps, Instant::now()) {
+            tracing::error!("a log file is not written, does its disk hang? What does not fit is dropped");
+            for (token, source) in &self.sources {
+                if let Sink::File { turn, .. } = &source.sink
+                    && turn.take()
+                {
+                    let _ = self.poller.again(&source.pipe, *token);
+                }
+            }
         }
     }
 
@@ -220,7 +215,7 @@ impl Reader {
                 Order::Follow(follower) => self.follower = follower,
                 Order::HandOver { writers, answer } => self.hand_over(writers, answer),
                 Order::Reopen => {
-                    if let Some(files) = &mut self.files {
+                    if let Some(files) = &self.files {
                         files.reopen();
                     }
                 }
@@ -229,60 +224,105 @@ impl Reader {
     }
 
     fn add(&mut self, token: u64, source: Box<Source>) {
-        if let Destination::File(log) = &source.to {
-            if self.files.is_none() {
-                let begun = Files::begin();
-                self.files = begun
-                    .inspect_err(|error| tracing::error!(%error, "nothing is written to log files"))
-                    .ok();
-            }
-            if let Some(files) = &mut self.files {
-                files.add(token, &source.name, log);
-            }
+        let added = if let (Destination::File(log), Sink::File { turn, .. }) = (&source.to, &source.sink) {
+            self.add_file(token, &source, log, turn).and_then(|()| self.poller.add_once(&source.pipe, token))
         } else {
             self.prefix.make_room_for(&source.name);
+            self.poller.add(&source.pipe, token)
+        };
+        match added {
+            Ok(()) => drop(self.sources.insert(token, source)),
+            Err(error) => tracing::error!("cannot read the output of {}: {error}", source.name),
         }
-        if self.poller.add(&source.pipe, token).is_ok() {
-            self.sources.insert(token, source);
+    }
+
+    fn add_file(&mut self, token: u64, source: &Source, log: &FileLog, turn: &Arc<Turn>) -> io::Result<()> {
+        if self.files.is_none() {
+            self.files = Some(Files::begin(&self.poller)?);
         }
+        if let Some(files) = &self.files {
+            files.add(token, &source.name, log, Arc::clone(&source.pipe), Arc::clone(turn));
+        }
+        Ok(())
     }
 
     /// Lets go of the pipes, once what was read of them is written; takes them back if nobody waits for them
     /// any more. If it cannot be written, all stays as it was, and the answer is dropped.
     fn hand_over(&mut self, mut writers: Writers, answer: oneshot::Sender<Vec<HandedPipe>>) {
-        if let Some(files) = &mut self.files {
-            for (token, source) in &mut self.sources {
-                source.note_missing(*token, files);
-            }
-            if !files.flush(FLUSH) {
-                return;
-            }
+        if !self.is_written() {
+            return;
         }
-        self.files = None;
-        let mut handed = Vec::new();
-        for (_, mut source) in std::mem::take(&mut self.sources) {
+        if let Some(files) = self.files.take() {
+            files.finish();
+        }
+        let sources = std::mem::take(&mut self.sources);
+        let handed = sources.into_values().filter_map(|mut source| {
             let _ = self.poller.remove(&source.pipe);
             let partial = match &mut source.sink {
-                Sink::File(_) => Vec::new(),
+                Sink::File { .. } => Vec::new(),
                 Sink::Terminal { lines, .. } => lines.take_partial(),
             };
             let key = (source.name.to_string(), source.to.clone());
             let writer = writers.iter().position(|(of, _)| *of == key).map(|at| writers.swap_remove(at).1);
             let (instance, to) = key;
-            handed.push(HandedPipe { instance, to, reader: source.pipe.into(), writer, partial });
-        }
+            let pipe = Arc::try_unwrap(source.pipe).or_else(|shared| shared.try_clone());
+            let reader = pipe.inspect_err(|error| tracing::error!(%error, "a log is let go of")).ok()?.into();
+            Some(HandedPipe { instance, to, reader, writer, partial })
+        });
+        let handed = handed.collect();
         let Err(back) = answer.send(handed) else { return };
         for (token, pipe) in (u64::MAX / 2..).zip(back) {
             let sink = Sink::new(&pipe.to, &pipe.partial);
-            let source =
-                Source { pipe: pipe.reader.into(), name: pipe.instance.as_str().into(), to: pipe.to, sink };
+            let source = Source {
+                pipe: Arc::new(pipe.reader.into()),
+                name: pipe.instance.as_str().into(),
+                to: pipe.to,
+                sink,
+            };
             self.add(token, Box::new(source));
         }
     }
 
+    /// Whether all that was read for files is in them; then their thread reads nothing until it is asked again.
+    fn is_written(&mut self) -> bool {
+        let Some(files) = &self.files else { return true };
+        for (token, source) in &mut self.sources {
+            if let Sink::File { turn, missed } = &mut source.sink {
+                files.note(*token, std::mem::take(missed));
+                // It reads for a moment only.
+                while turn.holder() == Holder::Reading || (turn.holder() == Holder::Files && !turn.take()) {
+                    thread::yield_now();
+                }
+            }
+        }
+        let written = files.flush(FLUSH);
+        if !written {
+            let files = self.sources.iter().filter(|(_, source)| matches!(source.sink, Sink::File { .. }));
+            for (token, source) in files {
+                let _ = self.poller.again(&source.pipe, *token);
+            }
+        }
+        written
+    }
+
     fn read(&mut self, token: u64, buffer: &mut [u8]) {
-        let Some(source) = self.sources.get_mut(&token) else { return };
-        match source.pipe.read(buffer) {
+        let (Some(source), files) = (self.sources.get_mut(&token), &self.files) else { return };
+        if let (Sink::File { turn, missed }, Some(files)) = (&mut source.sink, files) {
+            match turn.holder() {
+                Holder::Ended => return self.end(token),
+                Holder::Files | Holder::Reading => return,
+                Holder::Taken => {}
+                Holder::Idle => {
+                    turn.give();
+                    files.copy(token, std::mem::take(missed));
+                    if !(self.stall.hangs() && turn.take()) {
+                        return;
+                    }
+                }
+            }
+            let _ = self.poller.again(&source.pipe, token);
+        }
+        match (&*source.pipe).read(buffer) {
             Ok(0) => self.end(token),
             Ok(n) => self.put(token, &buffer[..n]),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
@@ -293,20 +333,12 @@ impl Reader {
     fn put(&mut self, token: u64, bytes: &[u8]) {
         let Some(source) = self.sources.get_mut(&token) else { return };
         match &mut source.sink {
-            Sink::File(gate) => {
-                let Some(files) = &mut self.files else { return };
-                if let Some(mut passed) = gate.pass(bytes, files.has_room(token))
-                    && let Err(bytes) = files.write(token, std::mem::take(&mut passed.bytes))
-                {
-                    passed.bytes = bytes;
-                    gate.take_back(&passed);
-                }
-            }
-            Sink::Terminal { lines, gate, since } => {
+            Sink::File { missed, .. } => missed.lose(bytes),
+            Sink::Terminal { lines, missed, since } => {
                 let mut text = Text::new(&source.name, &self.prefix, self.follower.as_ref());
                 lines.push(bytes, |line| text.line(line));
                 *since = lines.is_waiting().then(Instant::now);
-                text.send(gate, &self.terminal);
+                text.send(missed, &self.terminal);
             }
         }
     }
@@ -315,13 +347,13 @@ impl Reader {
     fn show_what_was_held(&mut self) -> bool {
         let mut held = false;
         for source in self.sources.values_mut() {
-            let Sink::Terminal { lines, gate, since } = &mut source.sink else { continue };
+            let Sink::Terminal { lines, missed, since } = &mut source.sink else { continue };
             match since {
                 Some(began) if began.elapsed() >= PATIENCE => {
                     let mut text = Text::new(&source.name, &self.prefix, self.follower.as_ref());
                     lines.flush(|line| text.line(line));
                     *since = None;
-                    text.send(gate, &self.terminal);
+                    text.send(missed, &self.terminal);
                 }
                 Some(_) => held = true,
                 None => {}
@@ -333,59 +365,20 @@ impl Reader {
     fn end(&mut self, token: u64) {
         let Some(mut source) = self.sources.remove(&token) else { return };
         let _ = self.poller.remove(&source.pipe);
-        if let Some(files) = &mut self.files {
-            source.note_missing(token, files);
-        }
         match &mut source.sink {
-            Sink::File(_) => {
-                if let Some(files) = &mut self.files {
-                    files.end(token);
+            Sink::File { missed, .. } => {
+                if let Some(files) = &self.files {
+                    files.end(token, std::mem::take(missed));
                 }
             }
-            Sink::Terminal { lines, gate, .. } => {
+            Sink::Terminal { lines, missed, .. } => {
                 let mut text = Text::new(&source.name, &self.prefix, self.follower.as_ref());
                 lines.flush(|line| text.line(line));
-                text.send(gate, &self.terminal);
+                text.send(missed, &self.terminal);
             }
         }
     }
 }
 
-/// Lines on their way to the terminal.
-struct Text<'a> {
-    name: &'a Arc<str>,
-    prefix: &'a Prefix,
-    follower: Option<&'a Sender<Line>>,
-    bytes: Vec<u8>,
-}
-
-impl<'a> Text<'a> {
-    fn new(name: &'a Arc<str>, prefix: &'a Prefix, follower: Option<&'a Sender<Line>>) -> Self {
-        Self { name, prefix, follower, bytes: Vec::new() }
-    }
-
-    fn line(&mut self, line: &[u8]) {
-        self.prefix.line(self.name, line, &mut self.bytes);
-        if let Some(follower) = self.follower {
-            let text = String::from_utf8_lossy(line).into_owned();
-            // One that does not keep up misses some.
-            let _ = follower.try_send(Line { instance: Arc::clone(self.name), text });
-        }
-    }
-
-    fn send(mut self, gate: &mut Gate, terminal: &Terminal) {
-        if self.bytes.is_empty() {
-            return;
-        }
-        let (missing, mut text) = (gate.dropped(), Vec::new());
-        if let Some(note) = gate.note() {
-            self.prefix.line(self.name, note.trim_ascii_end(), &mut text);
-        }
-        let note = text.len();
-        text.append(&mut self.bytes);
-        if let Err(text) = terminal.out(text) {
-            gate.lose_lines(missing);
-            gate.lose(text.get(note..).unwrap_or_default());
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -51,93 +51,69 @@ impl Splitter {
     }
 }
 
-/// Lets bytes through or drops whole lines of them, and says so where they are missing.
-#[derive(Debug, Default)]
-pub(super) struct Gate {
-    /// Lines dropped since the last that went through.
-    dropped: u64,
-    /// What went through last had no end.
-    open: bool,
-    /// What was dropped last had no end: what follows belongs to it.
+/// Lines that were dropped, since that was last said.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Missed {
+    lines: u64,
+    /// The last of them has not ended: what follows belongs to it.
     cut: bool,
 }
 
-/// What a gate has let through.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Passed {
-    /// A note about lines that are missing, if there is to be one, and what follows it.
-    pub(super) bytes: Vec<u8>,
-    note: usize,
-    before: (u64, bool),
-}
-
-impl Gate {
-    /// What is to be written of `bytes`: nothing, unless there is `room`.
-    pub(super) fn pass(&mut self, bytes: &[u8], room: bool) -> Option<Passed> {
-        if !room {
-            self.lose(bytes);
-            return None;
-        }
-        let mut rest = bytes;
-        if self.cut {
-            let end = bytes.iter().position(|&byte| byte == b'\n')?;
-            self.dropped += 1;
-            self.cut = false;
-            rest = &bytes[end + 1..];
-        }
-        let before = (self.dropped, self.open);
-        let mut bytes = self.note().unwrap_or_default();
-        let note = bytes.len();
-        bytes.extend_from_slice(rest);
-        if let Some(last) = rest.last() {
-            self.open = *last != b'\n';
-        }
-        (!bytes.is_empty()).then_some(Passed { bytes, note, before })
-    }
-
-    /// There was no room for it after all.
-    pub(super) fn take_back(&mut self, passed: &Passed) {
-        (self.dropped, self.open) = passed.before;
-        self.lose(passed.bytes.get(passed.note..).unwrap_or_default());
+impl Missed {
+    /// So many.
+    pub(super) fn lines(lines: u64) -> Self {
+        Self { lines, cut: false }
     }
 
     /// These are dropped.
     pub(super) fn lose(&mut self, bytes: &[u8]) {
-        self.dropped += newlines(bytes);
+        self.lines += newlines(bytes);
         if let Some(last) = bytes.last() {
             self.cut = *last != b'\n';
         }
     }
 
-    /// So many more lines have been dropped.
-    pub(super) fn lose_lines(&mut self, lines: u64) {
-        self.dropped += lines;
+    /// These were dropped after that.
+    pub(super) fn add(&mut self, later: &Self) {
+        if !later.is_nothing() {
+            self.lines += later.lines;
+            self.cut = later.cut;
+        }
     }
 
-    /// How many have been dropped since that was last said.
-    pub(super) fn dropped(&self) -> u64 {
-        self.dropped
+    /// What of `bytes` does not belong to a line whose beginning was dropped.
+    pub(super) fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if !self.cut {
+            return bytes;
+        }
+        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else { return &[] };
+        self.lines += 1;
+        self.cut = false;
+        &bytes[end + 1..]
     }
 
-    /// `[17 lines dropped]`, on a line of its own, if it has to be said.
-    pub(super) fn note(&mut self) -> Option<Vec<u8>> {
-        let note = note(self.dropped, self.open)?;
-        (self.dropped, self.open) = (0, false);
-        Some(note)
+    /// Nothing more comes: a line that has not ended is one all the same.
+    pub(super) fn end(&mut self) {
+        self.lines += u64::from(std::mem::take(&mut self.cut));
     }
-}
 
-/// `[17 lines dropped]`. One of them may have begun to be written and is still `open`: it
-/// is marked.
-pub(super) fn note(dropped: u64, open: bool) -> Option<Vec<u8>> {
-    let start = if open { " [cut]\n" } else { "" };
-    let lines = if dropped == 1 { "line" } else { "lines" };
-    (dropped > 0).then(|| format!("{start}[{dropped} {lines} dropped]\n").into_bytes())
+    /// Whether nothing is missing.
+    pub(super) fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// `[17 lines dropped]`, on a line of its own, once whole lines are missing. If what stands before it is a
+    /// line that is still `open`, that one is marked, for its end is among them.
+    pub(super) fn note(&self, open: bool) -> Option<Vec<u8>> {
+        let start = if open { " [cut]\n" } else { "" };
+        let lines = if self.lines == 1 { "line" } else { "lines" };
+        (self.lines > 0).then(|| format!("{start}[{} {lines} dropped]\n", self.lines).into_bytes())
+    }
 }
 
 /// How many lines end in `bytes`.
 #[expect(clippy::naive_bytecount, reason = "the compiler makes this as fast as memory")]
-pub(super) fn newlines(bytes: &[u8]) -> u64 {
+fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
 }
 
@@ -172,30 +148,34 @@ mod tests {
         assert_eq!(split(&[&vec![b'x'; LONGEST], b"\n"]).len(), 1);
     }
 
-    fn pass(gate: &mut Gate, bytes: &[u8], room: bool) -> String {
-        gate.pass(bytes, room).map_or_else(String::new, |passed| String::from_utf8(passed.bytes).unwrap())
-    }
-
-    #[test]
-    fn what_is_taken_back_is_counted_with_what_was_missing_before() {
-        let mut gate = Gate::default();
-        gate.lose(b"one\ntwo\n");
-        let passed = gate.pass(b"three\n", true).unwrap();
-        assert_eq!(passed.bytes, b"[2 lines dropped]\nthree\n");
-        gate.take_back(&passed);
-        assert_eq!(pass(&mut gate, b"four\n", true), "[3 lines dropped]\nfour\n");
+    fn said(missed: &Missed, open: bool) -> String {
+        missed.note(open).map_or_else(String::new, |note| String::from_utf8(note).unwrap())
     }
 
     #[test]
     fn whole_lines_are_dropped_and_counted() {
-        let mut gate = Gate::default();
-        assert_eq!(pass(&mut gate, b"one\ntw", true), "one\ntw");
-        assert_eq!(pass(&mut gate, b"o\nthree\nfo", false), "");
-        assert_eq!(pass(&mut gate, b"u", true), "");
-        assert_eq!(pass(&mut gate, b"r\nfive\n", true), " [cut]\n[3 lines dropped]\nfive\n");
-        assert_eq!(pass(&mut gate, b"six\n", true), "six\n");
-        assert_eq!(pass(&mut gate, b"seven\n", false), "");
-        assert_eq!(gate.note().unwrap(), b"[1 line dropped]\n");
-        assert_eq!(gate.note(), None);
+        let mut missed = Missed::default();
+        assert_eq!(missed.skip(b"one\ntw"), b"one\ntw");
+        missed.lose(b"o\nthree\nfo");
+        assert_eq!(missed.skip(b"u"), b"");
+        assert_eq!(missed.skip(b"r\nfive\n"), b"five\n");
+        assert_eq!(said(&missed, true), " [cut]\n[3 lines dropped]\n");
+        assert_eq!(said(&missed, false), "[3 lines dropped]\n");
+        assert_eq!(said(&Missed::default(), true), "");
+    }
+
+    #[test]
+    fn a_line_is_counted_once_whichever_parts_of_it_were_dropped_where() {
+        let (mut first, mut later) = (Missed::default(), Missed::default());
+        first.lose(b"one\ntw");
+        later.lose(b"o");
+        first.add(&later);
+        first.add(&Missed::default());
+        assert_eq!(first.skip(b"\nthree"), b"three");
+        assert_eq!(said(&first, false), "[2 lines dropped]\n");
+        first.lose(b" is its end\nfou");
+        first.end();
+        first.end();
+        assert_eq!(said(&first, false), "[4 lines dropped]\n");
     }
 }

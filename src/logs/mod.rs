@@ -3,14 +3,13 @@
 //! ```text
 //!   journal    daemon ──────────────────────────────► journald      nothing of it passes here
 //!
-//!   file       daemon ─► pipe ─► capture ─► queue ─► files          two threads and
-//!   terminal   daemon ─► pipe ─► capture ─► queue ─► terminal       one for the terminal
+//!   file       daemon ─► pipe ─► files                              one thread copies,
+//!   terminal   daemon ─► pipe ─► capture ─► queue ─► terminal       one reads, one writes
 //! ```
 //!
-//! The capturing thread reads, and waits for nobody: so no daemon waits for a disk or a
-//! terminal, and nor does the supervisor, which has nothing to do with any of it after it
-//! has handed out the pipe. When the queue to a slow disk or a stopped terminal is
-//! full, whole lines are dropped and counted: `[17 lines dropped]`. The threads are
+//! No daemon waits for a terminal, or longer than a moment for a disk, and the supervisor has
+//! nothing to do with any of it after it has handed out the pipe. While a terminal is stopped or a
+//! disk hangs or is full, whole lines are dropped and counted: `[17 lines dropped]`. The threads are
 //! begun when somebody first needs them.
 //!
 //! A journal that does not take a stream (it is away, or its queue is full) is no reason
@@ -18,12 +17,16 @@
 //! with its name before each line, until it is started anew.
 
 mod capture;
+mod copier;
 mod entries;
 mod events;
 mod file;
 mod journal;
 mod lines;
+mod source;
+mod stall;
 mod terminal;
+mod turn;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -40,9 +43,9 @@ use tokio::sync::oneshot;
 use crate::process::output_pipe;
 use capture::Capture;
 
-pub use capture::Line;
 pub use events::{Events, under_journal};
 pub use journal::JournalStreams;
+pub use terminal::Line;
 
 /// Bytes in the pipe of a daemon that writes to a file.
 const FILE_PIPE: i32 = 256 * 1024;
@@ -224,6 +227,15 @@ impl Logs {
     pub fn follow(&mut self, follower: Option<tokio::sync::mpsc::Sender<Line>>) -> io::Result<()> {
         self.capture()?.follow(follower);
         Ok(())
+    }
+
+    /// There will be no further process at all: waits until what they wrote is where it belongs, but no longer
+    /// than this.
+    pub fn finish(self, at_most: Duration) {
+        let Some(capture) = self.capture else { return };
+        drop(self.pipes);
+        capture.finish(at_most);
+        settle();
     }
 
     fn capture(&mut self) -> io::Result<&mut Capture> {

@@ -8,7 +8,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use super::lines::note;
+use tokio::sync::mpsc::Sender;
+
+use super::lines::Missed;
 
 /// How many pieces may wait; each has at most some 64 KiB.
 const QUEUE: usize = 128;
@@ -98,7 +100,7 @@ fn write(pieces: &Receiver<Piece>, dropped: &AtomicU64, out: &mut impl Write, er
             }
         }
         // They came after those that found room.
-        if let Some(note) = note(dropped.swap(0, Ordering::Relaxed), false) {
+        if let Some(note) = Missed::lines(dropped.swap(0, Ordering::Relaxed)).note(false) {
             drop(err.write_all(&note).and_then(|()| err.flush()));
         }
     }
@@ -141,6 +143,54 @@ impl Prefix {
         text.extend_from_slice(before.as_bytes());
         text.extend_from_slice(line);
         text.extend_from_slice(if self.color { b"\x1b[0m\n" } else { b"\n" });
+    }
+}
+
+/// One line of a daemon's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Whose.
+    pub instance: Arc<str>,
+    /// Without its end.
+    pub text: String,
+}
+
+/// Lines on their way to the terminal.
+pub(super) struct Text<'a> {
+    name: &'a Arc<str>,
+    prefix: &'a Prefix,
+    follower: Option<&'a Sender<Line>>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(name: &'a Arc<str>, prefix: &'a Prefix, follower: Option<&'a Sender<Line>>) -> Self {
+        Self { name, prefix, follower, bytes: Vec::new() }
+    }
+
+    pub(super) fn line(&mut self, line: &[u8]) {
+        self.prefix.line(self.name, line, &mut self.bytes);
+        if let Some(follower) = self.follower {
+            let text = String::from_utf8_lossy(line).into_owned();
+            // One that does not keep up misses some.
+            let _ = follower.try_send(Line { instance: Arc::clone(self.name), text });
+        }
+    }
+
+    pub(super) fn send(mut self, missed: &mut Missed, terminal: &Terminal) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        let mut text = Vec::new();
+        if let Some(note) = missed.note(false) {
+            self.prefix.line(self.name, note.trim_ascii_end(), &mut text);
+        }
+        let note = text.len();
+        text.append(&mut self.bytes);
+        match terminal.out(text) {
+            Ok(()) => *missed = Missed::default(),
+            Err(text) => missed.lose(text.get(note..).unwrap_or_default()),
+        }
     }
 }
 

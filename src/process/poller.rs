@@ -25,6 +25,17 @@ impl Poller {
         Ok(self.0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
 
+    /// Waits for `fd` to become readable, and then no more until it is asked to [wait again](Self::again).
+    pub fn add_once(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        Ok(self.0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, token))?)
+    }
+
+    /// Waits for one that was added for once. Any thread may ask.
+    pub fn again(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        let mut event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, token);
+        Ok(self.0.modify(fd, &mut event)?)
+    }
+
     /// Waits for it no longer.
     pub fn remove(&self, fd: impl AsFd) -> io::Result<()> {
         Ok(self.0.delete(fd)?)

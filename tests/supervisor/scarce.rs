@@ -131,3 +131,17 @@ fn one_that_floods_its_log_delays_no_other() {
     is_back_soon(&supervisor, "a/s/1");
     assert!(supervisor.stop().success());
 }
+
+#[test]
+fn the_last_words_of_who_is_stopped_are_in_its_log() {
+    let site = Site::with_daemons(
+        "s: {command: [sh, -c, \"trap 'seq 30000; exit' TERM; echo up; while :; do sleep 0.01; done\"], log: {file: '{path}/log.d/words'}}",
+    );
+    fs::create_dir(site.join("log.d")).unwrap();
+    let words = || fs::read_to_string(site.join("log.d/words")).unwrap_or_default();
+    let supervisor = site.start();
+    until("it has begun", || (words() == "up\n").then_some(()));
+    assert!(supervisor.stop().success());
+    assert_eq!(words().lines().last(), Some("30000"));
+    assert_eq!(words().lines().filter(|line| line.parse::<u32>().is_ok()).count(), 30_000);
+}

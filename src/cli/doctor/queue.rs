@@ -95,7 +95,8 @@ pub(super) fn judge(servers: &[Server], applications: &[Application], kept: &[Tu
                 let on = if several { format!(" on {}", server.address) } else { String::new() };
                 for tube in &answer.tubes {
                     let look = Look { server, answer, applications, kept, tube };
-                    let seen = [look.unwatched(), look.buried(), look.paused(), look.unused()];
+                    let seen =
+                        [look.unwatched(), look.buried(), look.stranded(), look.paused(), look.unused()];
                     let place = format!("tube {}{on}", tube.figures.name);
                     let finding = |(check, what, mend)| Finding::new(check, place.as_str(), what, mend);
                     findings.extend(seen.into_iter().flatten().map(finding));
@@ -232,6 +233,19 @@ impl Look<'_> {
         let what = format!("{}{}", count(number, "buried job", "buried jobs"), age.unwrap_or_default());
         let tool = self.tool();
         Some(("buried", what, format!("{tool} peek_buried; then {tool} kick {number}, or delete ID")))
+    }
+
+    /// More jobs reserved than somebody can hold. A worker holds one; beanstalkd 1.12, where its binlog has no
+    /// room, refuses a `bury` or a `release` with a delay and forgets who held the job.
+    fn stranded(&self) -> Seen {
+        let (reserved, holders) = (self.tube.figures.reserved, self.watchers());
+        if reserved <= holders {
+            return None;
+        }
+        let workers = if holders == 0 { "no worker".to_owned() } else { count(holders, "worker", "workers") };
+        let what = format!("{} and {workers} to hold them", count(reserved, "reserved job", "reserved jobs"));
+        let mend = "unless somebody is moving jobs, its binlog had no room: make some, then systemctl restart beanstalkd";
+        Some(("stranded", what, mend.to_owned()))
     }
 
     fn paused(&self) -> Seen {

@@ -35,6 +35,9 @@ const ROOM: usize = 16;
 /// been heard, so that no deadline overtakes the word that would have met it.
 const MOST_TURNS: u32 = 16;
 
+/// How long the last words of those that were stopped may take to their files, and to the terminal.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Everything the supervisor has.
 pub(super) struct Driver {
     pub(super) core: Core,
@@ -144,6 +147,7 @@ impl Driver {
             self.after_turn();
         }
         self.table.end_strangers().await;
+        std::mem::take(&mut self.spawner.logs).finish(LAST_WORDS);
     }
 
     /// Tells the core, and does what it decides.

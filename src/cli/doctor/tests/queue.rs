@@ -77,6 +77,23 @@ unwatched  tube what;(else): 1 job and no worker: no application here has that t
 }
 
 #[test]
+fn jobs_that_are_reserved_by_nobody_are_told() {
+    let of = |name, workers, reserved| {
+        let mut tube = tube(name, [0, 0, 0, workers, 1]);
+        tube.figures.reserved = reserved;
+        tube
+    };
+    let tubes = vec![of("abaqis-4.2.0", 2, 2), of("abaqis-web-7", 2, 5), of("abaqis-4.0.0", 0, 1)];
+    assert_eq!(
+        said(4, tubes),
+        "\
+stranded   tube abaqis-web-7: 5 reserved jobs and 2 workers to hold them; unless somebody is moving jobs, its binlog had no room: make some, then systemctl restart beanstalkd
+stranded   tube abaqis-4.0.0: 1 reserved job and no worker to hold them; unless somebody is moving jobs, its binlog had no room: make some, then systemctl restart beanstalkd
+"
+    );
+}
+
+#[test]
 fn an_entry_of_a_timetable_that_no_scheduler_waits_for_is_told() {
     let tubes = vec![
         tube("schedule/abaqis/nightly", [0, 1, 0, 0, 0]),
