@@ -66,6 +66,13 @@ impl Selector {
     }
 }
 
+/// Every instance of it, of all its releases.
+impl From<ApplicationName> for Selector {
+    fn from(application: ApplicationName) -> Self {
+        Self::Only { application, release: None, daemon: None }
+    }
+}
+
 impl From<&InstanceId> for Selector {
     fn from(id: &InstanceId) -> Self {
         Self::Only {

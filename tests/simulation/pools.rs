@@ -26,7 +26,7 @@ impl Pools {
         );
         self.at_work.clear();
         if let Event::Tube { application, .. } = event {
-            let selector = Selector::Only { application: application.clone(), release: None, daemon: None };
+            let selector = Selector::from(application.clone());
             let busy = core.status(&selector).filter(|status| {
                 status.job.is_some() && status.spec.id.release.is_none() && status.state == State::Ready
             });

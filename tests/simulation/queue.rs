@@ -158,7 +158,7 @@ fn has_worker(core: &Core, application: &ApplicationName, version: &Version) -> 
     if releases.any(late) {
         return true;
     }
-    let selector = Selector::Only { application: application.clone(), release: None, daemon: None };
+    let selector = Selector::from(application.clone());
     core.status(&selector).any(|status| {
         matches!(status.spec.daemon.kind, Kind::Worker(_))
             && status.spec.release.version.as_ref() == Some(version)

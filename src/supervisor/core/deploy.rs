@@ -3,14 +3,13 @@
 use super::slab::Slot;
 use super::{Action, Answer, Context, Core, Refusal, RequestId};
 use crate::lifecycle::Desired;
-use crate::names::{ApplicationName, InstanceId, Selector, Version};
+use crate::names::{ApplicationName, InstanceId, Version};
 use crate::plan::Wanted;
 use crate::releases::Word;
 
 /// There is no such application.
 fn unknown(name: &ApplicationName, request: RequestId) -> Action {
-    let selector = Selector::Only { application: name.clone(), release: None, daemon: None };
-    Action::Answer { request, answer: Answer::Refused(Refusal::NoSuchInstance(selector)) }
+    Action::Answer { request, answer: Answer::Refused(Refusal::NoSuchInstance(name.clone().into())) }
 }
 
 impl Core {

@@ -7,7 +7,7 @@ use crate::control::server::{Call, Replies};
 use crate::control::status::PlannedChange;
 use crate::names::Selector;
 use crate::plan::{Plan, Reason};
-use crate::supervisor::core::{Command, Event, Verb};
+use crate::supervisor::core::{Command, Event, RequestId, Verb};
 use crate::watch::Watcher;
 
 impl Driver {
@@ -49,29 +49,15 @@ impl Driver {
                 self.reload(Some((id, replies)), watcher);
             }
             Request::Operate(operation) => {
-                let Operation { verb, selector, wait, at_once } = operation;
+                let Operation { verb, selector, .. } = &operation;
                 tracing::info!("{verb} {selector}, as user {} asked", peer.uid);
-                let verb = match verb {
-                    messages::Verb::Start => Verb::Start,
-                    messages::Verb::Stop => Verb::Stop,
-                    messages::Verb::Restart => Verb::Restart,
-                };
-                if verb != Verb::Stop {
-                    // Who has joined a group since is to be in it.
-                    self.spawner.know(&self.core.wanted());
-                }
                 let request = self.answers.open(id, replies, false);
-                self.decide(Event::Command { request, command: Command { verb, selector, at_once, wait } });
-                self.remember();
+                self.operate(request, operation);
             }
             Request::Releases { application } => {
                 let found = self.release_statuses(application.as_ref()).into_iter();
                 let found = found.map(|status| Response::Release(Box::new(status))).collect();
-                let selector = application.map_or(Selector::All, |application| Selector::Only {
-                    application,
-                    release: None,
-                    daemon: None,
-                });
+                let selector = application.map_or(Selector::All, Selector::from);
                 self.reply(&replies, &selector, found);
             }
             Request::Deploy { application, wait } => {
@@ -92,6 +78,22 @@ impl Driver {
                 self.decide(Event::Command { request, command });
             }
         }
+    }
+
+    /// Starts, stops or restarts instances.
+    fn operate(&mut self, request: RequestId, operation: Operation) {
+        let Operation { verb, selector, wait, at_once } = operation;
+        let verb = match verb {
+            messages::Verb::Start => Verb::Start,
+            messages::Verb::Stop => Verb::Stop,
+            messages::Verb::Restart => Verb::Restart,
+        };
+        if verb != Verb::Stop {
+            // Who has joined a group since is to be in it.
+            self.spawner.know(&self.core.wanted());
+        }
+        self.decide(Event::Command { request, command: Command { verb, selector, at_once, wait } });
+        self.remember();
     }
 
     /// Everything found, or that there is nothing of that name.
