@@ -137,6 +137,9 @@ fn one_is_ready_when_its_port_its_file_its_command_or_its_own_word_says_so() {
         let reason = supervisor.instance("a/tcp/1")["reason"].as_str().unwrap_or_default().to_owned();
         reason.contains(&format!("nothing listens on port {port}")).then_some(())
     });
+    until("another", || {
+        (supervisor.instance("a/exec/1")["reason"] == "its check exited with status 1").then_some(())
+    });
     for daemon in ["tcp", "file", "exec", "notify"] {
         assert_eq!(supervisor.instance(&format!("a/{daemon}/1"))["state"], "starting", "{daemon}");
     }

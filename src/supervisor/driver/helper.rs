@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use crate::process::ready_set::ReadySet;
-use crate::process::{self, Child, Command, Exit, Output, Signal, SpawnError};
+use crate::process::{self, Child, Command, Exit, Output, Signal};
 
 thread_local! {
     /// The numbers of those that run. Everything that starts or reaps a process is on the main thread.
@@ -20,18 +20,21 @@ thread_local! {
 pub(super) struct Helper(Child);
 
 impl Helper {
-    pub(super) fn start(command: &Command, output: Output<'_>) -> Result<Self, SpawnError> {
-        let child = process::spawn(command, output, None)?;
+    pub(super) fn start(command: &Command, output: Output<'_>) -> io::Result<Self> {
+        let child = process::spawn(command, output, None).map_err(io::Error::other)?;
         RUNNING.with_borrow_mut(|running| running.insert(child.pid()));
         Ok(Self(child))
     }
 
-    /// Waits until it has ended; how it did.
-    pub(super) async fn ended(self) -> io::Result<Option<Exit>> {
+    /// Waits until it has ended: how it did, or why it could not be run.
+    pub(super) async fn ended(mut self) -> io::Result<Exit> {
         let set = ReadySet::new()?;
         set.add(self.0.pidfd(), 0)?;
         set.ready().await?;
-        self.0.exit()
+        if let Some(Err(error)) = self.0.started() {
+            return Err(io::Error::other(error));
+        }
+        self.0.exit()?.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// Whether the child of this number is one.

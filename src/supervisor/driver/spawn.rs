@@ -5,12 +5,10 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::helper::Helper;
 use super::identities::Identities;
 use super::notify::NotifySocket;
 use super::readiness;
@@ -22,9 +20,6 @@ use crate::logs::{Destination, FileLog, Line, Logs};
 use crate::plan::{Inherited, InstanceSpec, Wanted, complete, render};
 use crate::process::{self, Cgroup, Cgroups, Command, Identity, Limit, Output, Resource};
 use crate::releases::is_of_release;
-
-/// How long one run of a check's command may take.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is needed to start a process.
 pub(super) struct Spawner {
@@ -246,66 +241,32 @@ impl Driver {
 
     /// Begins to check whether a process is ready.
     pub(super) fn check(&mut self, run: Run, spec: &Arc<InstanceSpec>) {
-        let answers = self.spawner.checks.clone();
-        let answer = async move |news| {
-            // The supervisor ends with its receiver.
-            let _ = answers.send((run, news)).await;
-        };
+        let answers = readiness::Answers { run, to: self.spawner.checks.clone() };
         let task = match &spec.daemon.policy.ready {
             Ready::None | Ready::Notify | Ready::Delay(_) => return,
             Ready::Tcp(port) => {
                 let port = *port;
-                tokio::spawn(async move {
-                    if !readiness::tcp(port).await {
-                        let reason = format!("nothing listens on port {port}").into();
-                        answer(ProcessEvent::NotReady { reason }).await;
-                    }
-                    readiness::until(|| readiness::tcp(port)).await;
-                    answer(ProcessEvent::Ready).await;
-                })
+                tokio::spawn(readiness::until(move || readiness::tcp(port), answers))
             }
             Ready::File(template) => {
-                let path = complete(spec, template);
-                tokio::spawn(async move {
-                    let news = match path {
-                        Ok(path) => {
-                            if !readiness::file(path.as_ref()) {
-                                let reason = format!("there is no {path}").into();
-                                answer(ProcessEvent::NotReady { reason }).await;
-                            }
-                            readiness::until(|| std::future::ready(readiness::file(path.as_ref()))).await;
-                            ProcessEvent::Ready
-                        }
-                        Err(variable) => ProcessEvent::NotReady { reason: unknown(variable).into() },
-                    };
-                    answer(news).await;
-                })
+                let path = complete(spec, template).map_err(|variable| unknown(variable).into());
+                let look = move || readiness::file(path.as_ref().map_err(Arc::clone)?);
+                tokio::spawn(readiness::until(move || std::future::ready(look()), answers))
             }
             Ready::Exec(words) => {
-                let command = self.spawner.command(spec, Some(words));
-                tokio::spawn(async move {
-                    let news = match command {
-                        Ok(command) => {
-                            readiness::until(|| succeeds(&command)).await;
-                            ProcessEvent::Ready
+                let command = Arc::new(self.spawner.command(spec, Some(words)));
+                let run = move || {
+                    let command = command.clone();
+                    async move {
+                        match &*command {
+                            Ok(command) => readiness::exec(command).await,
+                            Err(reason) => Err(reason.as_str().into()),
                         }
-                        Err(reason) => ProcessEvent::NotReady { reason: reason.into() },
-                    };
-                    answer(news).await;
-                })
+                    }
+                };
+                tokio::spawn(readiness::until(run, answers))
             }
         };
         self.table.check(run, AbortOnDropHandle::new(task));
     }
-}
-
-/// Whether a command ends with 0 in good time.
-async fn succeeds(command: &Command) -> bool {
-    let run = async {
-        let null = std::fs::File::options().write(true).open("/dev/null")?;
-        let output = Output { stdout: null.as_fd(), stderr: null.as_fd() };
-        let helper = Helper::start(command, output).map_err(io::Error::other)?;
-        Ok::<_, io::Error>(helper.ended().await?.is_some_and(process::Exit::is_success))
-    };
-    matches!(tokio::time::timeout(CHECK_TIMEOUT, run).await, Ok(Ok(true)))
 }

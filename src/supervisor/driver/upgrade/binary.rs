@@ -67,7 +67,7 @@ pub(super) fn check(
 
 /// What the program says that reads the state: its version, or why it cannot take over.
 async fn outcome(helper: Helper, words: File) -> Result<String, String> {
-    helper.ended().await.map_err(|error| format!("its self-check is not heard of: {error}"))?;
+    helper.ended().await.map_err(|error| format!("its self-check failed: {error}"))?;
     let mut text = Vec::new();
     let _ = words.take(WORDS).read_to_end(&mut text);
     let text = String::from_utf8_lossy(&text).trim().to_owned();
