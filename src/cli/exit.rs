@@ -15,7 +15,7 @@ pub enum Exit {
     Success = 0,
     /// The thing asked for failed.
     Failed = 1,
-    /// Not called as it ought to be.
+    /// The command line is wrong.
     Usage = 64,
     /// No such file, no such instance.
     NoInput = 66,

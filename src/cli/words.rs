@@ -20,7 +20,7 @@ Selectors:
 Exit status:
   0    as asked
   1    the thing asked for failed: an instance did not come up
-  64   not called as it ought to be
+  64   the command line is wrong
   66   no such file, no such instance
   69   the supervisor is not running, or of another version
   73   already running

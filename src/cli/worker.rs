@@ -162,46 +162,26 @@ fn run(arguments: Arguments) -> Result<u8, Failed> {
     status
 }
 
+fn usage(text: impl std::fmt::Display) -> Failed {
+    (Exit::Usage, format!("ayl_worker: {text}"))
+}
+
+/// A variable of the environment that is not empty.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 fn options(arguments: Arguments) -> Result<Options, Failed> {
-    let usage = |text: String| (Exit::Usage, text);
-    let path = arguments.path.ok_or_else(|| usage("Must specify an application path".to_owned()))?;
-    let path = std::path::absolute(&path)
-        .map_err(|error| usage(format!("ayl_worker: {}: {error}", path.display())))?;
-    if !path.is_dir() {
-        return Err((
-            Exit::NoInput,
-            format!("ayl_worker: the application's folder {} is not there", path.display()),
-        ));
-    }
-    if path.to_str().is_none() {
-        let text = format!("ayl_worker: {}: the path of an application has to be UTF-8", path.display());
-        return Err(usage(text));
-    }
-    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let tube = match (arguments.tube, environment("AYL_TUBE")) {
-        (Some(tube), _) => tube,
-        (None, Some(tube)) => {
-            tube.parse().map_err(|error| usage(format!("ayl_worker: AYL_TUBE: {error}")))?
-        }
+    let path = folder(arguments.path.as_deref())?;
+    let tube = match (&arguments.tube, variable("AYL_TUBE")) {
+        (Some(tube), _) => tube.clone(),
+        (None, Some(tube)) => tube.parse().map_err(|error| usage(format!("AYL_TUBE: {error}")))?,
         (None, None) => Tube::default(),
     };
     if arguments.runtime == Runtime::Exec && arguments.command.is_empty() {
-        return Err(usage("ayl_worker: --runtime exec needs a command: ayl_worker … -- COMMAND".to_owned()));
+        return Err(usage("--runtime exec needs a command: ayl_worker … -- COMMAND"));
     }
-    let signing = match arguments.signing.as_str() {
-        "require" => Mode::Require,
-        "warn" => Mode::Warn,
-        _ => Mode::Off,
-    };
-    let keys = match &arguments.signing_keys {
-        Some(path) if signing != Mode::Off => keys(path)?,
-        None if signing != Mode::Off => {
-            return Err(usage(
-                "ayl_worker: --signing needs the application's keys: --signing-keys FILE".to_owned(),
-            ));
-        }
-        _ => KeySet::default(),
-    };
+    let (signing, keys) = signing(&arguments.signing, arguments.signing_keys.as_deref())?;
     let recycle = Recycle {
         max_jobs: arguments.max_jobs,
         max_memory: arguments.max_memory,
@@ -210,7 +190,7 @@ fn options(arguments: Arguments) -> Result<Options, Failed> {
     let is_rails = || ["config/application.rb", "bin/rails"].iter().all(|file| path.join(file).is_file());
     let rails = arguments.rails || (arguments.require.is_none() && is_rails());
     let servers = ServerAddress::list(&arguments.beanstalk)
-        .map_err(|error| usage(format!("ayl_worker: AYL_BEANSTALK: {error}")))?;
+        .map_err(|error| usage(format!("AYL_BEANSTALK: {error}")))?;
     Ok(Options {
         launch: Launch {
             runtime: arguments.runtime,
@@ -219,8 +199,8 @@ fn options(arguments: Arguments) -> Result<Options, Failed> {
             rails,
             environment: Some(arguments.environment),
             tube,
-            application: environment("AYL_APP"),
-            version: environment("AYL_VERSION"),
+            application: variable("AYL_APP"),
+            version: variable("AYL_VERSION"),
             instance: arguments.name,
             memory: recycle.max_memory.is_some(),
             preloader: arguments.preloader,
@@ -239,12 +219,34 @@ fn options(arguments: Arguments) -> Result<Options, Failed> {
     })
 }
 
+/// The application's folder: absolute, there, and one that a frame can carry.
+fn folder(path: Option<&Path>) -> Result<PathBuf, Failed> {
+    // In the words of the old worker.
+    let path = path.ok_or_else(|| (Exit::Usage, "Must specify an application path".to_owned()))?;
+    let path = std::path::absolute(path).map_err(|error| usage(format!("{}: {error}", path.display())))?;
+    if !path.is_dir() {
+        let text = format!("ayl_worker: the application's folder {} is not there", path.display());
+        return Err((Exit::NoInput, text));
+    }
+    if path.to_str().is_none() {
+        return Err(usage(format!("{}: the path of an application has to be UTF-8", path.display())));
+    }
+    Ok(path)
+}
+
+fn signing(mode: &str, keys: Option<&Path>) -> Result<(Mode, KeySet), Failed> {
+    let mode = match mode {
+        "require" => Mode::Require,
+        "warn" => Mode::Warn,
+        _ => return Ok((Mode::Off, KeySet::default())),
+    };
+    let path = keys.ok_or_else(|| usage("--signing needs the application's keys: --signing-keys FILE"))?;
+    let keys = read_keys(path).map_err(|error| (Exit::Configuration, format!("ayl_worker: {error}")))?;
+    Ok((mode, keys))
+}
+
 /// A tenth more or less, so that the workers of a pool do not all do it at once.
 fn jittered(age: Duration) -> Duration {
     let tenth = age / 10;
     age.saturating_sub(tenth) + tenth * (std::process::id() % 200) / 100
-}
-
-fn keys(path: &Path) -> Result<KeySet, Failed> {
-    read_keys(path).map_err(|error| (Exit::Configuration, format!("ayl_worker: {error}")))
 }

@@ -127,6 +127,14 @@ impl Client {
         }
     }
 
+    /// Closes the connection, if there is one, as if it had broken: the next call waits as the backoff
+    /// says before it connects again.
+    pub fn fail(&mut self) {
+        if self.connection.is_some() {
+            self.drop_connection();
+        }
+    }
+
     /// Closes the connection. The server makes what was reserved on it ready at once; the
     /// next call connects again without waiting.
     pub fn disconnect(&mut self) {

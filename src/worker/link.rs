@@ -106,12 +106,6 @@ struct Broken {
     heard: bool,
 }
 
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Self { reason: error.to_string(), heard: true }
-    }
-}
-
 impl Link {
     pub(super) fn new(
         servers: Vec<ServerAddress>,
@@ -195,8 +189,6 @@ impl Link {
                 }
             };
             if let Err(Broken { reason, heard }) = self.obey(order).await? {
-                // Whatever is wrong, a new connection is the way out of it.
-                self.client().map(Client::disconnect).ok();
                 return self.tell(News::Down { reason, heard }).await;
             }
         }
@@ -215,7 +207,7 @@ impl Link {
             }
             Order::Watch(tube) => {
                 self.watch_from_now_on(tube);
-                return Ok(self.consumer.connect().await.map_err(Broken::from));
+                return Ok(self.consumer.connect().await.map_err(|error| self.failed(&error)));
             }
             Order::Ask(number, ask) => (number, ask),
         };
@@ -232,9 +224,17 @@ impl Link {
         };
         match answer {
             Ok(answer) => self.tell(News::Answer(number, answer)).await?,
-            Err(error) => return Ok(Err(error.into())),
+            Err(error) => return Ok(Err(self.failed(&error))),
         }
         if reserves { self.reserve(number).await } else { Ok(Ok(())) }
+    }
+
+    /// Whatever is wrong, a new connection is the way out of it, though not at once: what the server
+    /// answers may be wrong every time.
+    fn failed(&mut self, error: &Error) -> Broken {
+        self.client().map(Client::fail).ok();
+        // What was refused was not done.
+        Broken { reason: error.to_string(), heard: !matches!(error, Error::Refused { .. }) }
     }
 
     fn watch_from_now_on(&mut self, tube: Tube) {
@@ -291,7 +291,7 @@ impl Link {
                     }
                     Ok(Arrival::Away { server, error }) => self.server(server, Some(error.to_string())).await?,
                     Ok(Arrival::Back { server }) => self.server(server, None).await?,
-                    Err(error) => return Ok(Err(error.into())),
+                    Err(error) => return Ok(Err(self.failed(&error))),
                 },
                 repaid = self.debts.next() => self.repaid(repaid).await?,
                 order = self.orders.recv() => match order.ok_or(Over)? {

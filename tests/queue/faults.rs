@@ -211,6 +211,20 @@ fn nobody_listening_is_said_at_each_call_after_a_growing_wait() {
 }
 
 #[test]
+fn a_connection_that_is_closed_for_its_answers_is_not_made_again_at_once() {
+    run(async {
+        let server = Fake::start(|mut peer, _| async move { peer.stall().await });
+        let long = Duration::from_mins(10);
+        let options = Options { backoff_initial: long, backoff_max: long, ..quick() };
+        let mut client = Client::connect(server.address(), options).await.unwrap();
+        client.fail();
+        assert!(!client.is_connected() && client.not_before().is_some());
+        client.disconnect();
+        assert!(client.not_before().is_none());
+    });
+}
+
+#[test]
 fn a_pipeline_that_breaks_knows_what_was_answered_and_what_was_not() {
     run(async {
         let server = Fake::start(|mut peer, _| async move {

@@ -101,32 +101,34 @@ fn draw(screen: &mut Screen<'_>, now: &Look, rates: &BTreeMap<Tube, Rates>) -> i
         Column::right("DONE/S", Fit::Drop(1)),
     ]);
     for tube in &now.tubes {
-        let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.1}"));
-        let rates = rates.get(&tube.name);
-        // Jobs that nobody will take are what one looks for here.
-        let stuck = tube.ready > 0 && tube.watching == 0;
-        let number = |tone, number: u64| -> Cell { (tone, number.to_string()) };
-        let mut notes = Vec::new();
-        if tube.pause_left > 0 {
-            notes.push((Tone::Moving, format!("paused for {} s more", tube.pause_left)));
-        }
-        if stuck {
-            notes.push((Tone::Bad, "jobs are ready and no worker watches the tube".to_owned()));
-        }
-        table.push(Row {
-            cells: vec![
-                (Tone::Plain, tube.name.to_string()),
-                number(if stuck { Tone::Bad } else { Tone::Plain }, tube.ready),
-                number(Tone::Plain, tube.reserved),
-                number(Tone::Plain, tube.delayed),
-                number(if tube.buried > 0 { Tone::Bad } else { Tone::Plain }, tube.buried),
-                number(if stuck { Tone::Bad } else { Tone::Plain }, tube.watching),
-                number(Tone::Plain, tube.waiting),
-                (Tone::Plain, rate(rates.map(|rates| rates.put))),
-                (Tone::Plain, rate(rates.map(|rates| rates.deleted))),
-            ],
-            notes,
-        });
+        table.push(row(tube, rates.get(&tube.name)));
     }
     table.print(screen)
+}
+
+fn row(tube: &TubeStatistics, rates: Option<&Rates>) -> Row {
+    let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), |rate| format!("{rate:.1}"));
+    let number = |tone, number: u64| -> Cell { (tone, number.to_string()) };
+    // Jobs that nobody will take are what one looks for here.
+    let stuck = tube.ready > 0 && tube.watching == 0;
+    let bad = |is_bad| if is_bad { Tone::Bad } else { Tone::Plain };
+    let mut notes = Vec::new();
+    if tube.pause_left > 0 {
+        notes.push((Tone::Moving, format!("paused for {} s more", tube.pause_left)));
+    }
+    if stuck {
+        notes.push((Tone::Bad, "jobs are ready and no worker watches the tube".to_owned()));
+    }
+    let cells = vec![
+        (Tone::Plain, tube.name.to_string()),
+        number(bad(stuck), tube.ready),
+        number(Tone::Plain, tube.reserved),
+        number(Tone::Plain, tube.delayed),
+        number(bad(tube.buried > 0), tube.buried),
+        number(bad(stuck), tube.watching),
+        number(Tone::Plain, tube.waiting),
+        (Tone::Plain, rate(rates.map(|rates| rates.put))),
+        (Tone::Plain, rate(rates.map(|rates| rates.deleted))),
+    ];
+    Row { cells, notes }
 }

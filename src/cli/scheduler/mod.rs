@@ -35,7 +35,7 @@ struct Program {
 const WORDS: &str = "\
 Exit status:
   0   done
-  64  not called as it ought to be
+  64  the command line is wrong
   66  no such file
   74  the output cannot be written
   77  the file may not be read

@@ -165,48 +165,10 @@ impl<'r> Resolver<'r, '_> {
         wanted: &mut Vec<Wanted<'r>>,
     ) {
         let (Some(worker), Some(preloader)) = (fixed("worker"), fixed("preloader")) else { return };
-        let layers = self.layers(&workers.settings);
-        let runtime = workers.runtime.map_or(Runtime::Ruby, |(runtime, _)| runtime);
-        let own = runtime != Runtime::Exec && !command(&layers).is_absent();
-        let preload = workers.preload.is_some_and(|(preload, _)| preload);
-        let kind = if own {
-            for (name, place) in workers.of_ayl_worker() {
-                reader.at(name, |reader| reader.error(place, Fault::NotAyl));
-            }
-            Worker::Own
-        } else {
-            if let Some((true, place)) = workers.preload
-                && runtime != Runtime::Ruby
-            {
-                reader.at("preload", |reader| reader.error(place, Fault::PreloadOther));
-            }
-            let job = match command(&layers) {
-                Given::Is(command) if runtime == Runtime::Exec => Some(Arc::clone(command)),
-                Given::Absent if runtime == Runtime::Exec => {
-                    reader.error(place, Fault::NoCommand);
-                    None
-                }
-                _ => None,
-            };
-            if let Some((_, place)) = &workers.require
-                && runtime == Runtime::Exec
-            {
-                reader.at("require", |reader| reader.error(*place, Fault::RequireExec));
-            }
-            Worker::Ayl {
-                runtime,
-                job,
-                require: workers.require.as_ref().map(|(value, _)| value.clone()),
-                preload,
-                max_jobs: workers.max_jobs.map(|(value, _)| value),
-                max_memory: workers.max_memory.map(|(value, _)| value),
-                max_age: workers.max_age.map(|(value, _)| value),
-                max_runtime: workers.max_runtime.map(|(value, _)| value),
-                signing: workers.signing.map_or(Signing::Off, |(value, _)| value),
-            }
-        };
+        let kind = self.worker(reader, place, workers);
+        let own = kind == Worker::Own;
         let program_dir = reader.host.program_dir();
-        if preload && !own {
+        if matches!(kind, Worker::Ayl { preload: true, .. }) {
             wanted.push(Wanted {
                 name: preloader,
                 key: vec!["workers"],
@@ -233,6 +195,47 @@ impl<'r> Resolver<'r, '_> {
             scale,
             layer: &workers.settings,
         });
+    }
+
+    /// What a worker is: a command of the application's own, or `ayl_worker` with its settings.
+    fn worker(&self, reader: &mut Reader<'_>, place: Place, workers: &WorkersLayer) -> Worker {
+        let layers = self.layers(&workers.settings);
+        let command = command(&layers);
+        let runtime = workers.runtime.map_or(Runtime::Ruby, |(runtime, _)| runtime);
+        let exec = runtime == Runtime::Exec;
+        if !exec && !command.is_absent() {
+            for (name, place) in workers.of_ayl_worker() {
+                reader.at(name, |reader| reader.error(place, Fault::NotAyl));
+            }
+            return Worker::Own;
+        }
+        if let Some((true, place)) = workers.preload
+            && runtime != Runtime::Ruby
+        {
+            reader.at("preload", |reader| reader.error(place, Fault::PreloadOther));
+        }
+        if exec && command.is_absent() {
+            reader.error(place, Fault::NoCommand);
+        }
+        if let Some((_, place)) = &workers.require
+            && exec
+        {
+            reader.at("require", |reader| reader.error(*place, Fault::RequireExec));
+        }
+        Worker::Ayl {
+            runtime,
+            job: match command {
+                Given::Is(command) if exec => Some(Arc::clone(command)),
+                _ => None,
+            },
+            require: workers.require.as_ref().map(|(value, _)| value.clone()),
+            preload: workers.preload.is_some_and(|(preload, _)| preload),
+            max_jobs: workers.max_jobs.map(|(value, _)| value),
+            max_memory: workers.max_memory.map(|(value, _)| value),
+            max_age: workers.max_age.map(|(value, _)| value),
+            max_runtime: workers.max_runtime.map(|(value, _)| value),
+            signing: workers.signing.map_or(Signing::Off, |(value, _)| value),
+        }
     }
 
     fn scheduler(
