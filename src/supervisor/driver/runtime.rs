@@ -17,6 +17,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -24,6 +26,12 @@ use thiserror::Error;
 /// and what is put in here is named `notify/` and a number of up to 20 digits, or
 /// `preload/`, 8 digits, and `s` with a process's number while it is made.
 const MAX_PATH: usize = 78;
+
+/// How long what a killed supervisor has left may hold the lock before that counts as held,
+const LEFTOVER: Duration = Duration::from_secs(2);
+
+/// and how often it is looked at meanwhile.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Why the directory cannot be used.
 #[derive(Debug, Error)]
@@ -87,7 +95,11 @@ impl RuntimeDirectory {
             return Err(RuntimeError::TooLong(path.to_owned()));
         }
         make_directory(path, 0o755, uid)?;
-        let lock = lock(path)?;
+        let began = Instant::now();
+        let lock = lock(path, || {
+            thread::sleep(PAUSE);
+            began.elapsed() < LEFTOVER
+        })?;
         let notify = path.join("notify");
         // Sockets of an earlier supervisor.
         if let Err(error) = fs::remove_dir_all(&notify)
@@ -195,7 +207,9 @@ pub fn make_directory(path: &Path, mode: u32, uid: u32) -> Result<bool, RuntimeE
     Err(RuntimeError::NotOurs { path: path.to_owned(), uid: found.uid(), mode, ours: uid })
 }
 
-fn lock(directory: &Path) -> Result<File, RuntimeError> {
+/// Takes the lock. A child of a supervisor that was killed has it as well until it has come to its program,
+/// or to its end: for as long as `wait` says so, that is waited for.
+fn lock(directory: &Path, mut wait: impl FnMut() -> bool) -> Result<File, RuntimeError> {
     let path = directory.join("lock");
     let io = io_error(&path);
     let mut file = File::options()
@@ -207,14 +221,20 @@ fn lock(directory: &Path) -> Result<File, RuntimeError> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(&path)
         .map_err(&io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let _ = (&mut file).take(32).read_to_string(&mut text);
-            return Err(RuntimeError::Held { path: directory.to_owned(), pid: text.trim().parse().ok() });
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let _ = file.rewind().and_then(|()| (&mut file).take(32).read_to_string(&mut text));
+                let pid = text.trim().parse().ok();
+                let lives = pid.is_none_or(|pid: u32| Path::new(&format!("/proc/{pid}")).exists());
+                if lives || !wait() {
+                    return Err(RuntimeError::Held { path: directory.to_owned(), pid });
+                }
+            }
+            Err(TryLockError::Error(error)) => return Err(io(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(io(error)),
     }
     file.set_len(0).and_then(|()| file.rewind()).map_err(&io)?;
     // Only for the text of `Held`: a full disk is no reason not to run.
@@ -250,6 +270,24 @@ mod tests {
         );
         drop(held);
         RuntimeDirectory::take(&path, uid(&dir)).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_supervisor_has_left_is_waited_for() {
+        let dir = TempDir::new().unwrap();
+        // Linux has no number as high.
+        let gone = 5_000_000;
+        let left = || {
+            let mut file = lock(dir.path(), || false).unwrap();
+            file.set_len(0).and_then(|()| file.rewind()).unwrap();
+            write!(file, "{gone}").unwrap();
+            Some(file)
+        };
+        let mut child = left();
+        lock(dir.path(), || child.take().is_some()).unwrap();
+        let _child = left();
+        let held = lock(dir.path(), || false).unwrap_err();
+        assert!(matches!(held, RuntimeError::Held { pid: Some(pid), .. } if pid == gone), "{held}");
     }
 
     #[test]
