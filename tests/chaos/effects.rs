@@ -9,13 +9,12 @@ use crate::site::Site;
 use crate::verdict::Happened;
 
 /// What is said where a fault has taken hold.
-const SAID: [(&str, &str); 13] = [
+const SAID: [(&str, &str); 12] = [
     ("no process could be begun", "Resource temporarily unavailable"),
     ("no descriptor could be had", "Too many open files"),
     ("no room on the disk", "No space left on device"),
     ("no room for what is remembered", "cannot remember"),
     ("no room in the binlog", "OUT_OF_MEMORY"),
-    ("no stream to the journal", "the journal takes no stream"),
     ("upgrades", "understands the state"),
     ("edits applied", "the configuration is applied"),
     ("edits refused", "the configuration is not applied"),
@@ -54,6 +53,10 @@ impl Effects {
         let said = [site.log(), site.journal()];
         let times = |phrase: &str| said.iter().map(|text| text.matches(phrase).count()).sum();
         let mut all: Vec<(&str, usize)> = SAID.map(|(what, phrase)| (what, times(phrase))).to_vec();
+        // Whose lines have come through the supervisor.
+        let by_its_log =
+            |line: &&str| line.split_once(" | ").is_some_and(|(name, _)| name.contains("/worker/"));
+        all.push(("lines that the journal did not take", said[0].lines().filter(by_its_log).count()));
         let spoilt = |way: usize| site.proxies.iter().map(|proxy| proxy.spoilt()[way]).sum();
         let ways = ["pieces held up", "connections cut", "answers garbled"];
         all.extend((0..).zip(ways).map(|(way, what)| (what, spoilt(way))));
