@@ -21,7 +21,7 @@ use super::turn::{Holder, Turn};
 use super::{Destination, FileLog, HandedPipe};
 use crate::process::{Poller, hold_signals};
 
-/// As much is read of one daemon before the others have their turn, in bytes.
+/// How much is read of one daemon before the others have their turn, in bytes.
 const TURN: usize = 64 * 1024;
 
 /// Orders that may wait; whoever gives more waits for the thread, which itself waits for nothing but

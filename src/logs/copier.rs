@@ -17,10 +17,10 @@ use super::lines::Missed;
 use super::turn::Turn;
 use crate::process::{Poller, hold_signals};
 
-/// As much is read of one daemon at once, in bytes,
+/// How much is read of one daemon at once, in bytes.
 const READ: usize = 64 * 1024;
 
-/// and as often before the others have their turn.
+/// How often one is read before the others have their turn.
 const READS: usize = 16;
 
 enum Work {

@@ -162,7 +162,7 @@ impl LogFile {
     }
 }
 
-/// As whom the files of this log are touched.
+/// With whose rights the files of this log are touched; `None`: with ours.
 fn acting(log: &FileLog) -> io::Result<Option<ActingAs>> {
     if users::own_uid() != 0 {
         return Ok(None);
@@ -186,8 +186,8 @@ fn acting(log: &FileLog) -> io::Result<Option<ActingAs>> {
 /// Only the owner of an entry may rename it, in a folder that others may write: `/tmp`.
 const STICKY: u32 = 0o1000;
 
-/// Whether nobody but root can put something else in the place of what lies in `folder`. With one
-/// of the bits `protects` in its mode it may be open to others: what lies there is root's.
+/// Whether nobody but root can replace what lies in `folder`. If its mode has one of the bits `protects`,
+/// others may add to it: what is root's there they cannot replace.
 fn is_changed_by_root_alone(folder: &Path, protects: u32) -> io::Result<bool> {
     let found = folder.metadata()?;
     Ok(found.uid() == 0 && (found.mode() & 0o022 == 0 || found.mode() & protects != 0))
