@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::drain::{Draining, Stage, Why};
 use super::kept::{Blueprint, Kept};
 use super::news::Outcome;
-use super::{Hand, HandState, Look};
+use super::{Look, WorkerState, WorkerStatus};
 use crate::lifecycle::Time;
 use crate::names::Version;
 use crate::plan::Wanted;
@@ -44,7 +44,7 @@ pub(super) struct Candidate {
 
 /// Which part a release plays.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Word {
+pub enum Role {
     /// It serves.
     Current,
     /// It serves, and its pool is still coming up.
@@ -107,20 +107,20 @@ impl Application {
     }
 
     /// Every release of which something runs or is to, and its part: the current first.
-    pub fn releases(&self) -> impl Iterator<Item = (&Kept, Word)> {
-        let word = if self.settling { Word::Settling } else { Word::Current };
+    pub fn releases(&self) -> impl Iterator<Item = (&Kept, Role)> {
+        let role = if self.settling { Role::Settling } else { Role::Current };
         let candidate = self.candidate.iter().map(|candidate| {
-            let word = candidate.refused.clone().map_or(Word::Canary, Word::Refused);
-            (&candidate.kept, word)
+            let role = candidate.refused.clone().map_or(Role::Canary, Role::Refused);
+            (&candidate.kept, role)
         });
         let draining = self.draining.iter().rev().map(|one| {
-            let word = match one.stage {
-                Stage::Serving | Stage::Shrinking => Word::Draining,
-                Stage::Leaving(_) | Stage::Moving | Stage::Stranded => Word::Leaving,
+            let role = match one.stage {
+                Stage::Serving | Stage::Shrinking => Role::Draining,
+                Stage::Leaving(_) | Stage::Moving | Stage::Stranded => Role::Leaving,
             };
-            (&one.kept, word)
+            (&one.kept, role)
         });
-        std::iter::once((&self.current, word)).chain(candidate).chain(draining)
+        std::iter::once((&self.current, role)).chain(candidate).chain(draining)
     }
 
     /// The version that is deployed and kept away, because an operator rolled back from it.
@@ -188,21 +188,21 @@ impl Application {
         changed
     }
 
-    /// The tube of a release was looked at; `hands` are its workers. Returns whether that changes
+    /// The tube of a release was looked at; `workers` are its workers. Returns whether that changes
     /// anything.
     pub fn look(
         &mut self,
         version: &Version,
         look: Look,
-        hands: &[Hand],
+        workers: &[WorkerStatus],
         now: Time,
         out: &mut Vec<Outcome>,
     ) -> bool {
         if self.current.version.as_ref() == Some(version) {
-            self.current.look_at_pool(&look, hands, now, out);
+            self.current.look_at_pool(&look, workers, now, out);
         }
         if let Some(one) = self.draining.iter_mut().find(|one| one.kept.version.as_ref() == Some(version)) {
-            return one.look(look, hands.len(), now);
+            return one.look(look, workers.len(), now);
         }
         for kept in self.all_mut().filter(|kept| kept.version.as_ref() == Some(version)) {
             kept.look = Some(look.clone());
@@ -231,9 +231,9 @@ impl Application {
     }
 }
 
-impl Hand {
+impl WorkerStatus {
     /// Whether nothing more comes of it by itself soon.
     pub(super) fn is_settled(&self) -> bool {
-        self.state != HandState::Coming
+        self.state != WorkerState::Coming
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::kept::Kept;
-use super::{Figures, Hand, HandState, Look};
+use super::{Figures, Look, WorkerState, WorkerStatus};
 use crate::lifecycle::Time;
 
 /// How many looks in a row have to find nothing before the last worker goes.
@@ -140,14 +140,18 @@ impl Draining {
     }
 
     /// Which workers stay: those that run a job, else one, if `last` is to stay.
-    pub(super) fn shrink(&mut self, hands: &[Hand], last: bool) -> bool {
-        let here = |hand: &&Hand| self.numbers.contains(&hand.number);
-        let mut stay: BTreeSet<u32> =
-            hands.iter().filter(here).filter(|hand| hand.busy.is_some()).map(|hand| hand.number).collect();
+    pub(super) fn shrink(&mut self, workers: &[WorkerStatus], last: bool) -> bool {
+        let here = |worker: &&WorkerStatus| self.numbers.contains(&worker.number);
+        let mut stay: BTreeSet<u32> = workers
+            .iter()
+            .filter(here)
+            .filter(|worker| worker.busy.is_some())
+            .map(|worker| worker.number)
+            .collect();
         if stay.is_empty() && last {
-            let best = hands.iter().filter(here).min_by_key(|hand| (rank(hand), hand.number));
+            let best = workers.iter().filter(here).min_by_key(|worker| (rank(worker), worker.number));
             let first = || self.numbers.first().copied().or_else(|| self.kept.numbers().next());
-            stay.extend(best.map(|hand| hand.number).or_else(first));
+            stay.extend(best.map(|worker| worker.number).or_else(first));
         }
         let changed = stay != self.numbers;
         self.numbers = stay;
@@ -156,12 +160,12 @@ impl Draining {
 }
 
 /// One that works is worth more than one that does not; one that was stopped serves nobody.
-fn rank(hand: &Hand) -> u8 {
-    match hand.state {
-        HandState::Ready => 0,
-        HandState::Coming => 1,
-        HandState::Failing(_) => 2,
-        HandState::Stopped => 3,
-        HandState::Leaving => 4,
+fn rank(worker: &WorkerStatus) -> u8 {
+    match worker.state {
+        WorkerState::Ready => 0,
+        WorkerState::Coming => 1,
+        WorkerState::Failing(_) => 2,
+        WorkerState::Stopped => 3,
+        WorkerState::Leaving => 4,
     }
 }

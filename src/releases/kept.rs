@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::news::{Outcome, named};
-use super::{Hand, Look, Pool, environment};
+use super::{Look, Pool, WorkerStatus, environment};
 use crate::config::{Daemon, Kind, Scale};
 use crate::lifecycle::Time;
 use crate::names::{DaemonName, Version};
@@ -106,13 +106,19 @@ impl Kept {
     }
 
     /// Its tube was looked at, and its workers are these: so its pool may want to be of another size.
-    pub(super) fn look_at_pool(&mut self, look: &Look, hands: &[Hand], now: Time, out: &mut Vec<Outcome>) {
+    pub(super) fn look_at_pool(
+        &mut self,
+        look: &Look,
+        workers: &[WorkerStatus],
+        now: Time,
+        out: &mut Vec<Outcome>,
+    ) {
         let scale = self.scale();
         let (Some(pool), Some(scale)) = (&mut self.pool, scale) else { return };
         let version = self.version.as_ref();
         match look {
             Look::Figures(figures) => {
-                if pool.look(scale, figures, hands, now) {
+                if pool.look(scale, figures, workers, now) {
                     let text = format!("{}: its tube can be looked at again", named(version));
                     out.push(Outcome::told(version, text));
                 }

@@ -24,7 +24,7 @@
 //! The current release has as many workers as are configured, or as its load asks for ([`Pool`]), within what
 //! all applications together may have ([`share`]).
 //!
-//! Pure: [`Application`] is told what was seen, what becomes of its workers ([`Hand`]) and what is
+//! Pure: [`Application`] is told what was seen, what becomes of its workers ([`WorkerStatus`]) and what is
 //! on its tubes ([`Look`]), and says which instances are wanted.
 
 mod application;
@@ -40,7 +40,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use application::{Application, Refusal, Word};
+pub use application::{Application, Refusal, Role};
 pub use drain::Draining;
 pub(crate) use kept::is_of_release;
 pub use kept::{Blueprint, Kept};
@@ -48,7 +48,7 @@ pub use news::{News, Outcome};
 pub use resize::{Limits, Resize, Room};
 pub use scale::{Pool, Reason};
 pub use share::{Claim, share};
-pub use step::Crew;
+pub use step::FindWorkers;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,18 +56,18 @@ use crate::lifecycle::Time;
 
 /// One worker of a release, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hand {
+pub struct WorkerStatus {
     /// Which of them, from 1.
     pub number: u32,
     /// How it does.
-    pub state: HandState,
+    pub state: WorkerState,
     /// Since when it runs a job.
     pub busy: Option<Time>,
 }
 
 /// How a worker does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HandState {
+pub enum WorkerState {
     /// It takes jobs.
     Ready,
     /// It is on its way to be ready.

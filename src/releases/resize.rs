@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::application::Application;
 use super::news::{News, Outcome, named};
 use super::scale::Reason;
-use super::{Claim, Figures, Hand, Look};
+use super::{Claim, Figures, Look, WorkerStatus};
 use crate::config::{Scale, write_duration, write_size};
 use crate::lifecycle::Time;
 
@@ -64,7 +64,7 @@ impl Application {
         &mut self,
         room: Room,
         limits: Limits,
-        hands: &[Hand],
+        workers: &[WorkerStatus],
         now: Time,
         out: &mut Vec<Outcome>,
     ) -> bool {
@@ -78,7 +78,7 @@ impl Application {
         let Some(pool) = &mut self.current.pool else { return false };
         let (from, goal) = (pool.size(), room.share.max(scale.min));
         if from > goal {
-            pool.shrink(goal, hands);
+            pool.shrink(goal, workers);
         } else {
             pool.grow(goal.min(from.saturating_add(room.workers.min(room.in_memory))));
         }
@@ -101,10 +101,11 @@ impl Application {
 
     /// All workers together hold too much memory: one of its pool's has to go. Returns false if it has none to
     /// spare, or one is on its way out already.
-    pub fn give_up_one(&mut self, hands: &[Hand], now: Time) -> bool {
+    pub fn give_up_one(&mut self, workers: &[WorkerStatus], now: Time) -> bool {
         let Some((scale, pool)) = self.current.scale().zip(self.current.pool.as_mut()) else { return false };
         let size = pool.size();
-        let on_its_way = pool.cap.is_some_and(|(most, _)| most < size) || hands.len() > pool.numbers().len();
+        let on_its_way =
+            pool.cap.is_some_and(|(most, _)| most < size) || workers.len() > pool.numbers().len();
         if size <= scale.min || on_its_way {
             return false;
         }
@@ -149,8 +150,8 @@ impl fmt::Display for Reason {
         match self {
             Self::Work { ready, run_time, workers, target } => {
                 let (run_time, target) = (brief(*run_time), write_duration(*target));
-                let (jobs, hands) = (plural(*ready, "ready job"), plural(*workers, "worker"));
-                write!(f, "{jobs} of {run_time} for {hands}, target_wait is {target}")
+                let (jobs, workers) = (plural(*ready, "ready job"), plural(*workers, "worker"));
+                write!(f, "{jobs} of {run_time} for {workers}, target_wait is {target}")
             }
             Self::HeldUp { ready, since } => {
                 let jobs = plural(*ready, "ready job");

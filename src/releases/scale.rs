@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Figures, Hand, HandState};
+use super::{Figures, WorkerState, WorkerStatus};
 use crate::config::Scale;
 use crate::lifecycle::Time;
 
@@ -202,15 +202,15 @@ impl Pool {
 
     /// Lets go of idle workers until it has that size, or none is idle: first those that are not ready, then
     /// those with the highest numbers.
-    pub fn shrink(&mut self, to: u32, hands: &[Hand]) {
-        let idle = |hand: &&Hand| hand.busy.is_none() && hand.state != HandState::Leaving;
-        let mut idle: Vec<&Hand> = hands.iter().filter(idle).collect();
-        idle.sort_by_key(|hand| (hand.state == HandState::Ready, std::cmp::Reverse(hand.number)));
-        for hand in idle {
+    pub fn shrink(&mut self, to: u32, workers: &[WorkerStatus]) {
+        let idle = |worker: &&WorkerStatus| worker.busy.is_none() && worker.state != WorkerState::Leaving;
+        let mut idle: Vec<&WorkerStatus> = workers.iter().filter(idle).collect();
+        idle.sort_by_key(|worker| (worker.state == WorkerState::Ready, std::cmp::Reverse(worker.number)));
+        for worker in idle {
             if self.size() <= to {
                 return;
             }
-            self.numbers.remove(&hand.number);
+            self.numbers.remove(&worker.number);
         }
     }
 
@@ -224,13 +224,19 @@ impl Pool {
     }
 
     /// Its tube was looked at. Returns whether the queue was away before.
-    pub(super) fn look(&mut self, scale: Scale, figures: &Figures, hands: &[Hand], now: Time) -> bool {
+    pub(super) fn look(
+        &mut self,
+        scale: Scale,
+        figures: &Figures,
+        workers: &[WorkerStatus],
+        now: Time,
+    ) -> bool {
         self.measure(figures, now);
         let back = std::mem::take(&mut self.away);
         if back {
             self.begin_window(0, now);
         }
-        let load = Load::of(figures, hands, now);
+        let load = Load::of(figures, workers, now);
         if let Some((wants, reason)) = self.more(scale, &load) {
             self.wants = wants;
             self.reason = Some(reason);
@@ -345,22 +351,22 @@ struct Load {
 }
 
 impl Load {
-    fn of(figures: &Figures, hands: &[Hand], now: Time) -> Self {
-        let ready = || hands.iter().filter(|hand| hand.state == HandState::Ready);
+    fn of(figures: &Figures, workers: &[WorkerStatus], now: Time) -> Self {
+        let ready = || workers.iter().filter(|worker| worker.state == WorkerState::Ready);
         let serving = ready().count() as u64;
-        let busy = ready().filter(|hand| hand.busy.is_some()).count() as u64;
-        let others = figures.watching.saturating_sub(hands.len() as u64);
+        let busy = ready().filter(|worker| worker.busy.is_some()).count() as u64;
+        let others = figures.watching.saturating_sub(workers.len() as u64);
         // Of what is reserved, others have their share.
         let reserved = figures.reserved;
         let own = reserved.saturating_mul(serving).div_ceil(serving.saturating_add(others).max(1));
-        let latest = ready().filter_map(|hand| hand.busy).max();
+        let latest = ready().filter_map(|worker| worker.busy).max();
         Self {
             ready: figures.ready,
             reserved,
             at_work: saturate(own.max(busy)),
             serving,
             others,
-            coming: hands.iter().any(|hand| hand.state == HandState::Coming),
+            coming: workers.iter().any(|worker| worker.state == WorkerState::Coming),
             waiting: figures.waiting > 0,
             held_up: latest.filter(|_| busy == serving).map_or(Duration::ZERO, |latest| now.since(latest)),
         }

@@ -6,28 +6,34 @@ use super::application::{Application, Candidate};
 use super::drain::{Draining, Stage, Why};
 use super::kept::Kept;
 use super::news::{Outcome, named};
-use super::{Figures, Hand, HandState, Look};
+use super::{Figures, Look, WorkerState, WorkerStatus};
 use crate::config::{OnDrainTimeout, write_duration};
 use crate::lifecycle::Time;
 use crate::names::Version;
 
 /// Finds the workers of a release: of the current one by `None`, of another by its version.
-pub type Crew<'a> = dyn Fn(Option<&Version>, &Kept) -> Vec<Hand> + 'a;
+pub type FindWorkers<'a> = dyn Fn(Option<&Version>, &Kept) -> Vec<WorkerStatus> + 'a;
 
 impl Application {
     /// Goes on as far as it can. Returns whether other instances are wanted than before. If the last outcome
     /// is [`Outcome::Promoted`], call it again with the new names. `room`: how many more workers there may
     /// be now.
-    pub fn step(&mut self, crew: &Crew<'_>, room: u32, now: Time, out: &mut Vec<Outcome>) -> bool {
-        if self.promote(crew, room, now, out) {
+    pub fn step(
+        &mut self,
+        workers_of: &FindWorkers<'_>,
+        room: u32,
+        now: Time,
+        out: &mut Vec<Outcome>,
+    ) -> bool {
+        if self.promote(workers_of, room, now, out) {
             return true;
         }
-        let mut changed = self.settle(crew, out);
+        let mut changed = self.settle(workers_of, out);
         let mut draining = std::mem::take(&mut self.draining);
         draining.retain_mut(|one| {
-            let hands = crew(one.kept.version.as_ref(), &one.kept);
-            changed |= self.drain(one, &hands, now, out);
-            !self.retire(one, &hands, out)
+            let workers = workers_of(one.kept.version.as_ref(), &one.kept);
+            changed |= self.drain(one, &workers, now, out);
+            !self.retire(one, &workers, out)
         });
         self.draining = draining;
         changed
@@ -35,17 +41,24 @@ impl Application {
 
     /// The candidate becomes current, if its canary is ready or there is none to wait for; or if no
     /// worker of the current release serves or is about to: then nothing is risked.
-    fn promote(&mut self, crew: &Crew<'_>, room: u32, now: Time, out: &mut Vec<Outcome>) -> bool {
-        let serves = |hand: &Hand| matches!(hand.state, HandState::Ready | HandState::Coming);
-        let serves = crew(None, &self.current).iter().any(serves);
+    fn promote(
+        &mut self,
+        workers_of: &FindWorkers<'_>,
+        room: u32,
+        now: Time,
+        out: &mut Vec<Outcome>,
+    ) -> bool {
+        let serves = |worker: &WorkerStatus| matches!(worker.state, WorkerState::Ready | WorkerState::Coming);
+        let serves = workers_of(None, &self.current).iter().any(serves);
         let Some(candidate) = &mut self.candidate else { return false };
-        let hands = crew(candidate.kept.version.as_ref(), &candidate.kept);
-        let hands: Vec<&Hand> =
-            hands.iter().filter(|hand| candidate.numbers.contains(&hand.number)).collect();
-        let is_fine = |hand: &&Hand| matches!(hand.state, HandState::Ready | HandState::Stopped);
-        if serves && !candidate.numbers.is_empty() && !hands.iter().any(is_fine) {
-            let why = hands.iter().find_map(|hand| match &hand.state {
-                HandState::Failing(why) => Some(why.clone()),
+        let workers = workers_of(candidate.kept.version.as_ref(), &candidate.kept);
+        let workers: Vec<&WorkerStatus> =
+            workers.iter().filter(|worker| candidate.numbers.contains(&worker.number)).collect();
+        let is_fine =
+            |worker: &&WorkerStatus| matches!(worker.state, WorkerState::Ready | WorkerState::Stopped);
+        if serves && !candidate.numbers.is_empty() && !workers.iter().any(is_fine) {
+            let why = workers.iter().find_map(|worker| match &worker.state {
+                WorkerState::Failing(why) => Some(why.clone()),
                 _ => None,
             });
             if let (Some(why), None) = (why, &candidate.refused) {
@@ -78,26 +91,27 @@ impl Application {
     }
 
     /// Once every worker of the current release has become ready, or has shown that it does not.
-    fn settle(&mut self, crew: &Crew<'_>, out: &mut Vec<Outcome>) -> bool {
+    fn settle(&mut self, workers_of: &FindWorkers<'_>, out: &mut Vec<Outcome>) -> bool {
         if !self.settling {
             return false;
         }
-        let hands = crew(None, &self.current);
-        let settled = |number: u32| hands.iter().any(|hand| hand.number == number && hand.is_settled());
+        let workers = workers_of(None, &self.current);
+        let settled =
+            |number: u32| workers.iter().any(|worker| worker.number == number && worker.is_settled());
         if !self.current.numbers().all(settled) {
             return false;
         }
         self.settling = false;
-        let ready = hands.iter().filter(|hand| hand.state == HandState::Ready).count();
+        let ready = workers.iter().filter(|worker| worker.state == WorkerState::Ready).count();
         let version = self.current.version.as_ref();
-        if !hands.is_empty() {
-            let text = format!("{} is up: {ready} of {} workers are ready", named(version), hands.len());
+        if !workers.is_empty() {
+            let text = format!("{} is up: {ready} of {} workers are ready", named(version), workers.len());
             out.push(Outcome::told(version, text));
         }
         true
     }
 
-    fn drain(&self, one: &mut Draining, hands: &[Hand], now: Time, out: &mut Vec<Outcome>) -> bool {
+    fn drain(&self, one: &mut Draining, workers: &[WorkerStatus], now: Time, out: &mut Vec<Outcome>) -> bool {
         let mut changed = false;
         if self.deadline_of(one).is_some_and(|deadline| deadline <= now) {
             out.extend(late(one));
@@ -112,7 +126,7 @@ impl Application {
             // One that shares its tube with the current one has nothing of its own to wait for.
             let own = one.kept.has_own_tube(&self.current);
             let before = one.numbers.len();
-            if one.shrink(hands, own) {
+            if one.shrink(workers, own) {
                 let version = one.kept.version.as_ref();
                 let text = format!("{}: workers {before} -> {}", named(version), one.numbers.len());
                 out.push(Outcome::told(version, text));
@@ -123,8 +137,8 @@ impl Application {
     }
 
     /// Whether nothing is left of an older release; it can be gone back to.
-    fn retire(&mut self, one: &mut Draining, hands: &[Hand], out: &mut Vec<Outcome>) -> bool {
-        if !hands.is_empty() || !one.numbers.is_empty() {
+    fn retire(&mut self, one: &mut Draining, workers: &[WorkerStatus], out: &mut Vec<Outcome>) -> bool {
+        if !workers.is_empty() || !one.numbers.is_empty() {
             return false;
         }
         let own = one.kept.has_own_tube(&self.current);

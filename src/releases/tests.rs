@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Claim, Figures, Hand, HandState, Pool, Reason, share};
+use super::{Claim, Figures, Pool, Reason, WorkerState, WorkerStatus, share};
 use crate::config::Scale;
 use crate::lifecycle::Time;
 
@@ -99,18 +99,18 @@ impl Scene {
         self.workers.retain(|worker| !worker.leaves || worker.job.is_some());
     }
 
-    fn hands(&self) -> Vec<Hand> {
-        let hand = |worker: &Worker| Hand {
+    fn workers(&self) -> Vec<WorkerStatus> {
+        let worker = |worker: &Worker| WorkerStatus {
             number: worker.number,
             state: match worker {
-                Worker { leaves: true, .. } => HandState::Leaving,
-                Worker { up_at, .. } if *up_at > self.now => HandState::Coming,
-                _ => HandState::Ready,
+                Worker { leaves: true, .. } => WorkerState::Leaving,
+                Worker { up_at, .. } if *up_at > self.now => WorkerState::Coming,
+                _ => WorkerState::Ready,
             },
             // Of quick jobs nothing is told.
             busy: worker.job.filter(|_| self.run_time > Duration::from_secs(1)).map(|(since, _)| since),
         };
-        self.workers.iter().map(hand).collect()
+        self.workers.iter().map(worker).collect()
     }
 
     fn look(&mut self) {
@@ -121,11 +121,11 @@ impl Scene {
         let waiting = if self.ready > 0 { 0 } else { up.saturating_sub(reserved) };
         let (ready, deleted) = (self.ready, self.deleted);
         let figures = Figures { ready, reserved, deleted, watching, waiting, ..Figures::default() };
-        let hands = self.hands();
-        self.pool.look(self.scale, &figures, &hands, self.now);
+        let workers = self.workers();
+        self.pool.look(self.scale, &figures, &workers, self.now);
         let wants = self.pool.wants();
         if wants < self.pool.size() {
-            self.pool.shrink(wants, &hands);
+            self.pool.shrink(wants, &workers);
         } else {
             self.pool.grow(wants);
         }
@@ -220,14 +220,14 @@ fn jobs_that_hold_up_every_worker_are_noticed_though_none_was_ever_finished() {
 fn a_tube_that_is_paused_asks_for_nobody() {
     let scale = Scale { min: 1, max: 8, target: TARGET };
     let mut pool = Pool::new(BTreeSet::new(), scale);
-    let hands = [Hand { number: 1, state: HandState::Ready, busy: None }];
+    let workers = [WorkerStatus { number: 1, state: WorkerState::Ready, busy: None }];
     let busy = Figures { ready: 5, reserved: 1, watching: 1, ..Figures::default() };
-    pool.look(scale, &busy, &hands, Time::from_nanos(1));
+    pool.look(scale, &busy, &workers, Time::from_nanos(1));
     let later = Time::from_nanos(1) + Duration::from_secs(5);
-    pool.look(scale, &Figures { deleted: 1, ..busy }, &hands, later);
+    pool.look(scale, &Figures { deleted: 1, ..busy }, &workers, later);
     assert_eq!(pool.wants(), 3, "25 s of work");
     let paused = Figures { ready: 500, waiting: 1, watching: 1, deleted: 1, ..Figures::default() };
-    pool.look(scale, &paused, &hands, later + Duration::from_secs(2));
+    pool.look(scale, &paused, &workers, later + Duration::from_secs(2));
     assert_eq!(pool.wants(), 1);
 }
 
@@ -236,12 +236,12 @@ fn nobody_grows_for_workers_that_do_not_come_up() {
     let scale = Scale { min: 2, max: 8, target: TARGET };
     let mut pool = Pool::new(BTreeSet::new(), scale);
     for (state, wants) in
-        [(HandState::Coming, 2), (HandState::Failing("exit 1".into()), 2), (HandState::Stopped, 2)]
+        [(WorkerState::Coming, 2), (WorkerState::Failing("exit 1".into()), 2), (WorkerState::Stopped, 2)]
     {
-        let hands = [1, 2].map(|number| Hand { number, state: state.clone(), busy: None });
+        let workers = [1, 2].map(|number| WorkerStatus { number, state: state.clone(), busy: None });
         let figures = Figures { ready: 1000, ..Figures::default() };
         for second in 0..100 {
-            pool.look(scale, &figures, &hands, Time::from_nanos(second * 1_000_000_000));
+            pool.look(scale, &figures, &workers, Time::from_nanos(second * 1_000_000_000));
         }
         assert_eq!(pool.wants(), wants);
     }
@@ -251,12 +251,12 @@ fn nobody_grows_for_workers_that_do_not_come_up() {
 fn other_hosts_on_the_same_tube_do_their_part() {
     let scale = Scale { min: 1, max: 32, target: TARGET };
     let mut pool = Pool::new(BTreeSet::new(), scale);
-    let hands = [Hand { number: 1, state: HandState::Ready, busy: Some(Time::from_nanos(1)) }];
+    let workers = [WorkerStatus { number: 1, state: WorkerState::Ready, busy: Some(Time::from_nanos(1)) }];
     // 100 jobs of 2 s: 20 workers, of which 12 are there already.
     let figures = Figures { ready: 100, reserved: 12, watching: 12, ..Figures::default() };
-    pool.look(scale, &figures, &hands, Time::from_nanos(1));
+    pool.look(scale, &figures, &workers, Time::from_nanos(1));
     let later = Time::from_nanos(1) + Duration::from_secs(2);
-    pool.look(scale, &Figures { deleted: 12, ..figures }, &hands, later);
+    pool.look(scale, &Figures { deleted: 12, ..figures }, &workers, later);
     assert_eq!(pool.wants(), 20 - 11);
 }
 
@@ -264,17 +264,18 @@ fn other_hosts_on_the_same_tube_do_their_part() {
 fn the_idle_go_first_and_numbers_are_used_again() {
     let scale = Scale { min: 1, max: 8, target: TARGET };
     let mut pool = Pool::new(BTreeSet::from([1, 2, 3, 4, 5]), scale);
-    let hand = |number, busy: bool, state| Hand { number, state, busy: busy.then_some(Time::from_nanos(1)) };
-    let hands = [
-        hand(1, true, HandState::Ready),
-        hand(2, false, HandState::Failing("exit 1".into())),
-        hand(3, false, HandState::Ready),
-        hand(4, false, HandState::Ready),
-        hand(5, true, HandState::Ready),
+    let worker =
+        |number, busy: bool, state| WorkerStatus { number, state, busy: busy.then_some(Time::from_nanos(1)) };
+    let workers = [
+        worker(1, true, WorkerState::Ready),
+        worker(2, false, WorkerState::Failing("exit 1".into())),
+        worker(3, false, WorkerState::Ready),
+        worker(4, false, WorkerState::Ready),
+        worker(5, true, WorkerState::Ready),
     ];
-    pool.shrink(3, &hands);
+    pool.shrink(3, &workers);
     assert_eq!(pool.numbers(), &BTreeSet::from([1, 3, 5]));
-    pool.shrink(1, &hands);
+    pool.shrink(1, &workers);
     assert_eq!(pool.numbers(), &BTreeSet::from([1, 5]), "those at work stay");
     pool.grow(4);
     assert_eq!(pool.numbers(), &BTreeSet::from([1, 2, 3, 5]));

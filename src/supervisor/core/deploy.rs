@@ -5,7 +5,7 @@ use super::{Action, Answer, Context, Core, Refusal, RequestId};
 use crate::lifecycle::Desired;
 use crate::names::{ApplicationName, InstanceId, Version};
 use crate::plan::Wanted;
-use crate::releases::Word;
+use crate::releases::Role;
 
 /// There is no such application.
 fn unknown(name: &ApplicationName, request: RequestId) -> Action {
@@ -26,7 +26,7 @@ impl Core {
             return cx.out.push(unknown(name, request));
         };
         application.deploy();
-        let refused = application.releases().find(|(_, word)| *word == Word::Canary);
+        let refused = application.releases().find(|(_, role)| *role == Role::Canary);
         let canary = refused.and_then(|(kept, _)| kept.version.clone());
         let again = |id: &InstanceId| id.application == *name && canary.is_some() && id.release == canary;
         let slots: Vec<Slot> =
@@ -84,7 +84,7 @@ impl Core {
             return;
         };
         let Some(outcome) = application.outcome() else { return };
-        let version = application.releases().find(|(_, word)| matches!(word, Word::Refused(_)));
+        let version = application.releases().find(|(_, role)| matches!(role, Role::Refused(_)));
         let version = version.and_then(|(kept, _)| kept.version.clone());
         self.end_deploys(name, &outcome, version, cx);
     }

@@ -182,8 +182,8 @@ impl Core {
         let mut renamed = BTreeMap::new();
         for (name, application) in &mut preview.applications {
             let mut outcomes = Vec::new();
-            let crew = |label: Option<&Version>, kept: &Kept| self.crew(name, label, kept);
-            application.step(&crew, self.room(), Time::default(), &mut outcomes);
+            let workers_of = |label: Option<&Version>, kept: &Kept| self.workers_of(name, label, kept);
+            application.step(&workers_of, self.room(), Time::default(), &mut outcomes);
             for outcome in outcomes {
                 if let Outcome::Promoted { from, to } = outcome {
                     renamed.insert(name.clone(), (from, to));
@@ -249,8 +249,8 @@ impl Core {
         for name in dirty {
             while let Some(mut application) = self.deployments.applications.remove(&name) {
                 let mut outcomes = Vec::new();
-                let crew = |label: Option<&Version>, kept: &Kept| self.crew(&name, label, kept);
-                let other = application.step(&crew, self.room(), cx.now, &mut outcomes);
+                let workers_of = |label: Option<&Version>, kept: &Kept| self.workers_of(&name, label, kept);
+                let other = application.step(&workers_of, self.room(), cx.now, &mut outcomes);
                 self.deployments.applications.insert(name.clone(), application);
                 let promoted = matches!(outcomes.last(), Some(Outcome::Promoted { .. }));
                 for outcome in outcomes {

@@ -23,7 +23,6 @@ mod action;
 mod answer;
 mod apply;
 mod command;
-mod crew;
 mod deploy;
 mod deployments;
 mod event;
@@ -40,6 +39,7 @@ mod snapshot;
 mod status;
 mod timers;
 mod turns;
+mod workers;
 mod words;
 
 #[cfg(test)]
@@ -51,7 +51,6 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::lifecycle::{Cause, Desired, Effect, Life, ProcessEvent, Run, Time};
 pub use action::{Action, Answer, Failure, Reach, Refusal, ReleaseNews, StateChange};
-pub use crew::WatchedTube;
 use deployments::Deployments;
 pub use event::{Command, Event, RequestId, Verb};
 use fleet::Fleet;
@@ -62,6 +61,7 @@ pub use status::{InstanceStatus, Summary};
 use timers::Timers;
 use turns::Turns;
 pub use words::Words;
+pub use workers::WatchedTube;
 
 /// What the core is told once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -121,11 +121,11 @@ impl Core {
             let Some(mut one) = self.deployments.applications.remove(&name) else { continue };
             let each = self.deployments.weight.each.get(&name).copied().unwrap_or_default().max(1);
             let in_memory = u32::try_from(memory / each).unwrap_or(u32::MAX);
-            let hands = self.crew(&name, None, one.current());
+            let workers = self.workers_of(&name, None, one.current());
             let before = size(&one);
             let mut outcomes = Vec::new();
             unsettled |=
-                one.resize(Room { share, workers: room, in_memory }, limits, &hands, cx.now, &mut outcomes);
+                one.resize(Room { share, workers: room, in_memory }, limits, &workers, cx.now, &mut outcomes);
             let after = size(&one);
             self.deployments.applications.insert(name.clone(), one);
             for outcome in outcomes {
@@ -166,8 +166,8 @@ impl Core {
         else {
             return;
         };
-        let hands = self.crew(&name, None, one.current());
-        one.give_up_one(&hands, cx.now);
+        let workers = self.workers_of(&name, None, one.current());
+        one.give_up_one(&workers, cx.now);
         self.deployments.applications.insert(name, one);
     }
 

@@ -12,7 +12,7 @@ use crate::logs::Destination;
 use crate::names::{ApplicationName, InstanceId, Selector};
 use crate::plan::{self, InstanceSpec};
 use crate::process::memory::{of_sessions, resident};
-use crate::releases::{Application, Figures, Kept, Look, Word};
+use crate::releases::{Application, Figures, Kept, Look, Role};
 use crate::supervisor::core;
 
 impl Driver {
@@ -42,9 +42,9 @@ impl Driver {
         let clocks = Clocks::read();
         let applications = self.core.releases().filter(|(name, _)| of.is_none_or(|of| of == *name));
         let releases = applications.flat_map(|(name, application)| {
-            application.releases().map(move |(kept, word)| (name, application, kept, word))
+            application.releases().map(move |(kept, role)| (name, application, kept, role))
         });
-        releases.map(|(name, one, kept, word)| self.release(name, one, kept, &word, clocks)).collect()
+        releases.map(|(name, one, kept, role)| self.release(name, one, kept, &role, clocks)).collect()
     }
 
     fn release(
@@ -52,16 +52,16 @@ impl Driver {
         name: &ApplicationName,
         application: &Application,
         kept: &Kept,
-        word: &Word,
+        role: &Role,
         clocks: Clocks,
     ) -> ReleaseStatus {
-        let (part, trouble) = match word {
-            Word::Current => (Part::Current, None),
-            Word::Settling => (Part::Current, Some("its workers start".to_owned())),
-            Word::Canary => (Part::Canary, None),
-            Word::Refused(why) => (Part::Canary, Some(format!("did not become ready: {why}"))),
-            Word::Draining => (Part::Draining, None),
-            Word::Leaving => (Part::Leaving, None),
+        let (part, trouble) = match role {
+            Role::Current => (Part::Current, None),
+            Role::Settling => (Part::Current, Some("its workers start".to_owned())),
+            Role::Canary => (Part::Canary, None),
+            Role::Refused(why) => (Part::Canary, Some(format!("did not become ready: {why}"))),
+            Role::Draining => (Part::Draining, None),
+            Role::Leaving => (Part::Leaving, None),
         };
         let (jobs, away) = match &kept.look {
             Some(Look::Figures(figures)) => (Some(jobs(*figures)), None),

@@ -7,7 +7,7 @@ use super::slab::Slot;
 use super::{Context, Core};
 use crate::lifecycle::{Desired, State};
 use crate::names::{ApplicationName, ServerAddress, Tube, Version};
-use crate::releases::{Application, Hand, HandState, Kept, Look, Pool};
+use crate::releases::{Application, Kept, Look, Pool, WorkerState, WorkerStatus};
 
 /// A tube to look at again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +26,11 @@ impl Core {
     /// How many workers a release has, those that go not counted, and how many are ready.
     pub fn workers(&self, application: &ApplicationName, kept: &Kept, current: bool) -> (u32, u32) {
         let label = kept.version.as_ref().filter(|_| !current);
-        let hands = self.crew(application, label, kept);
-        let count = |of: &dyn Fn(&HandState) -> bool| hands.iter().filter(|hand| of(&hand.state)).count();
-        let all = count(&|state| *state != HandState::Leaving);
-        let ready = count(&|state| *state == HandState::Ready);
+        let workers = self.workers_of(application, label, kept);
+        let count =
+            |of: &dyn Fn(&WorkerState) -> bool| workers.iter().filter(|worker| of(&worker.state)).count();
+        let all = count(&|state| *state != WorkerState::Leaving);
+        let ready = count(&|state| *state == WorkerState::Ready);
         (u32::try_from(all).unwrap_or(u32::MAX), u32::try_from(ready).unwrap_or(u32::MAX))
     }
 
@@ -42,34 +43,34 @@ impl Core {
     }
 
     /// The workers of a release that is named so.
-    pub(super) fn crew(
+    pub(super) fn workers_of(
         &self,
         application: &ApplicationName,
         label: Option<&Version>,
         kept: &Kept,
-    ) -> Vec<Hand> {
+    ) -> Vec<WorkerStatus> {
         let group = kept
             .worker_name()
             .and_then(|daemon| self.fleet.group(&(application.clone(), label.cloned(), daemon.clone())));
-        group.into_iter().flat_map(|group| &group.members).map(|slot| self.hand(*slot)).collect()
+        group.into_iter().flat_map(|group| &group.members).map(|slot| self.worker(*slot)).collect()
     }
 
-    fn hand(&self, slot: Slot) -> Hand {
+    fn worker(&self, slot: Slot) -> WorkerStatus {
         let instance = &self.fleet.instances[slot];
         let life = &instance.life;
         let why = || self.reason(slot).unwrap_or_else(|| life.state().to_string());
         let state = match (life.desired(), life.state()) {
-            (Desired::Gone, _) => HandState::Leaving,
-            (Desired::Stopped, _) => HandState::Stopped,
-            (Desired::Up, State::Ready | State::Running | State::Completed) => HandState::Ready,
-            (Desired::Up, State::Failed | State::Backoff) => HandState::Failing(why()),
+            (Desired::Gone, _) => WorkerState::Leaving,
+            (Desired::Stopped, _) => WorkerState::Stopped,
+            (Desired::Up, State::Ready | State::Running | State::Completed) => WorkerState::Ready,
+            (Desired::Up, State::Failed | State::Backoff) => WorkerState::Failing(why()),
             (Desired::Up, State::Waiting) => {
-                self.hopeless(slot).map_or(HandState::Coming, HandState::Failing)
+                self.hopeless(slot).map_or(WorkerState::Coming, WorkerState::Failing)
             }
-            (Desired::Up, State::Starting | State::Stopping | State::Stopped) => HandState::Coming,
+            (Desired::Up, State::Starting | State::Stopping | State::Stopped) => WorkerState::Coming,
         };
         let busy = life.job().filter(|_| life.is_live()).map(|(_, since)| since);
-        Hand { number: instance.spec.id.number, state, busy }
+        WorkerStatus { number: instance.spec.id.number, state, busy }
     }
 
     /// The tube of a release was looked at.
@@ -83,11 +84,11 @@ impl Core {
         let Some(mut application) = self.deployments.applications.remove(name) else { return };
         let kept = application.all().find(|kept| kept.version.as_ref() == Some(version));
         let label = Some(version).filter(|_| application.current().version.as_ref() != Some(version));
-        let hands = kept.map_or_else(Vec::new, |kept| self.crew(name, label, kept));
+        let workers = kept.map_or_else(Vec::new, |kept| self.workers_of(name, label, kept));
         let rests = |one: &Application| one.current().pool().is_some_and(Pool::is_resting);
         let rested = rests(&application);
         let mut outcomes = Vec::new();
-        if application.look(version, look, &hands, cx.now, &mut outcomes) {
+        if application.look(version, look, &workers, cx.now, &mut outcomes) {
             self.deployments.stir(name);
         }
         if rests(&application) != rested {
