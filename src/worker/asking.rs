@@ -44,3 +44,28 @@ pub(super) fn found(result: Result<(), Error>) -> Result<bool, Error> {
         Err(error) => Err(error),
     }
 }
+
+/// Whether a command that failed so may have been carried out. What the server refused was not.
+pub(super) fn may_be_done(error: &Error) -> bool {
+    !matches!(error, Error::Refused { .. } | Error::Invalid(_) | Error::Unreachable { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::beanstalk::{Refusal, Verb};
+    use crate::names::ServerAddress;
+
+    #[test]
+    fn what_was_refused_or_never_sent_is_not_taken_for_done() {
+        let server = ServerAddress::default;
+        let source = || Arc::new(io::Error::from(io::ErrorKind::ConnectionReset));
+        let refusal = Refusal::OutOfMemory;
+        assert!(!may_be_done(&Error::Refused { server: server(), verb: Verb::Bury, refusal }));
+        assert!(!may_be_done(&Error::Unreachable { server: server(), source: source() }));
+        assert!(may_be_done(&Error::Lost { server: server(), verb: Verb::Bury, source: source() }));
+    }
+}

@@ -74,7 +74,7 @@ impl Journal {
 
     /// The preloader would not fork an executor.
     pub(super) fn not_forked(&self, reason: &str) {
-        tracing::warn!(tube = %self.tube, application = self.application, "{reason}; the executor boots the application by itself");
+        tracing::warn!(tube = %self.tube, application = self.application, "{reason}; the executor boots the application by itself (a preloader of an older version has to be restarted)");
     }
 
     pub(super) fn untrusted(&self, id: JobId, reason: &Untrusted) {
@@ -152,7 +152,7 @@ impl Journal {
         if let Some(reason) = reason {
             tracing::error!(tube = %self.tube, application = self.application, "{reason}");
         } else {
-            tracing::info!(tube = %self.tube, application = self.application, "leaves");
+            tracing::info!(tube = %self.tube, application = self.application, "the worker leaves");
         }
     }
 }

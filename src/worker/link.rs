@@ -233,8 +233,7 @@ impl Link {
     /// answers may be wrong every time.
     fn failed(&mut self, error: &Error) -> Broken {
         self.client().map(Client::fail).ok();
-        // What was refused was not done.
-        Broken { reason: error.to_string(), heard: !matches!(error, Error::Refused { .. }) }
+        Broken { reason: error.to_string(), heard: asking::may_be_done(error) }
     }
 
     fn watch_from_now_on(&mut self, tube: Tube) {
@@ -289,8 +288,8 @@ impl Link {
                     Ok(Arrival::Job { server, job }) => {
                         return self.reserved(number, server, job).await.map(Ok);
                     }
-                    Ok(Arrival::Away { server, error }) => self.server(server, Some(error.to_string())).await?,
-                    Ok(Arrival::Back { server }) => self.server(server, None).await?,
+                    Ok(Arrival::Away { server, error }) => self.tell_of(server, Some(error.to_string())).await?,
+                    Ok(Arrival::Back { server }) => self.tell_of(server, None).await?,
                     Err(error) => return Ok(Err(self.failed(&error))),
                 },
                 repaid = self.debts.next() => self.repaid(repaid).await?,
@@ -315,7 +314,7 @@ impl Link {
         self.tell(News::Answer(number, Answer::Reserved { id, body, content })).await
     }
 
-    async fn server(&self, server: usize, trouble: Option<String>) -> Result<(), Over> {
+    async fn tell_of(&self, server: usize, trouble: Option<String>) -> Result<(), Over> {
         let Some(address) = self.servers.get(server) else { return Ok(()) };
         self.tell(News::Server(address.clone(), trouble)).await
     }
