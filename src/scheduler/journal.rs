@@ -20,6 +20,8 @@ pub(super) struct Journal {
     down: bool,
     /// What the supervisor was told last.
     status: String,
+    /// What is wrong with the timetable's file, once that was said.
+    refused: Option<String>,
 }
 
 macro_rules! say {
@@ -30,15 +32,24 @@ macro_rules! say {
 
 impl Journal {
     pub(super) fn new(application: ApplicationName) -> Self {
-        Self { application, down: false, status: String::new() }
+        Self { application, down: false, status: String::new(), refused: None }
     }
 
     pub(super) fn reads(&self, entries: usize) {
         say!(info, self, "the timetable has {entries} {}", if entries == 1 { "entry" } else { "entries" });
     }
 
-    /// A bad edit: the timetable stays as it was.
+    /// The file is valid.
+    pub(super) fn accepts(&mut self) {
+        self.refused = None;
+    }
+
+    /// A bad edit: the timetable stays as it was. Said once.
     pub(super) fn keeps(&mut self, error: &str) {
+        if self.refused.as_deref() == Some(error) {
+            return;
+        }
+        self.refused = Some(error.to_owned());
         say!(error, self, "the timetable stays as it was: {error}");
         self.tell(&format!("keeps the timetable as it was: {}", error.lines().next().unwrap_or_default()));
     }

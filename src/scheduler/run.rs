@@ -21,18 +21,17 @@ use crate::schedule::{Token, next_look, token_tube};
 use crate::watch::{Interest, Watcher};
 use crate::worker::program;
 
-/// How often all tokens are looked at.
+/// How often all tokens are looked at, and the timetable is read, whether or not a change was seen.
 const PERIOD: Duration = Duration::from_mins(1);
 
 /// Runs a scheduler until SIGTERM or SIGINT: what the program does.
 ///
 /// # Errors
-/// The timetable is not there or not valid; signals or files cannot be watched.
+/// The timetable is not there or not valid; signals cannot be waited for.
 pub fn main(options: Options) -> Result<(), StartError> {
     let timetable = read(&options.file)?;
     program::run(async |ends| {
-        let watcher = Watcher::new()?;
-        Scheduler::new(options, timetable, ends).run(watcher).await;
+        Scheduler::new(options, timetable, ends).run(Watcher::new()).await;
         Ok(())
     })?
 }
@@ -122,31 +121,35 @@ impl Scheduler {
         self.looked = (0, Instant::now());
     }
 
-    async fn run(mut self, mut watcher: Watcher) {
-        let interest = || vec![Interest::Path(self.options.file.clone())];
-        for refused in watcher.watch(interest()) {
-            self.journal.trouble(&format!("cannot see changes of the timetable: {refused}"));
-        }
+    /// Each user has only so many watchers: without one changes are seen a little later.
+    async fn run(mut self, watcher: io::Result<Watcher>) {
+        let (mut watcher, refused) = match watcher {
+            Ok(mut watcher) => {
+                let refused = watcher.watch(vec![Interest::Path(self.options.file.clone())]);
+                (Some(watcher), refused)
+            }
+            Err(error) => (None, vec![error.to_string()]),
+        };
+        self.unwatched(&refused);
         // It may have changed before it was watched.
         self.reread();
         loop {
             let wake = tokio::select! {
                 biased;
                 _ = self.ends.0.recv() => Wake::End,
-                refused = watcher.changed() => Wake::Changed(refused),
+                refused = changed(&mut watcher) => Wake::Changed(refused),
                 wake = wait(&mut self.client, self.looked, self.tubes.is_empty()) => wake,
             };
             match wake {
                 Wake::End => break,
                 Wake::Changed(refused) => {
-                    for refused in refused {
-                        self.journal.trouble(&format!("cannot see changes of the timetable: {refused}"));
-                    }
+                    self.unwatched(&refused);
                     self.reread();
                 }
                 Wake::Connected => {
                     self.journal.queue_up();
                     self.look().await;
+                    self.reread();
                 }
                 Wake::Reserved(Ok(Reservation::Job(job))) => {
                     if self.turn(job).await.is_err() {
@@ -160,6 +163,13 @@ impl Scheduler {
         self.journal.leaves();
     }
 
+    fn unwatched(&self, refused: &[String]) {
+        for reason in refused {
+            self.journal
+                .trouble(&format!("cannot see changes of the timetable: {reason}; it is read once a minute"));
+        }
+    }
+
     fn failed(&mut self, error: &Error) {
         self.journal.queue_down(&error.to_string());
     }
@@ -167,8 +177,12 @@ impl Scheduler {
     /// Reads the timetable again; one that is not valid changes nothing.
     fn reread(&mut self) {
         match read(&self.options.file) {
-            Ok(timetable) if timetable == self.timetable => {}
-            Ok(timetable) => self.follow(timetable),
+            Ok(timetable) => {
+                self.journal.accepts();
+                if timetable != self.timetable {
+                    self.follow(timetable);
+                }
+            }
             Err(error) => self.journal.keeps(&error.to_string()),
         }
     }
@@ -240,6 +254,14 @@ impl Scheduler {
                 Ok(())
             }
         }
+    }
+}
+
+/// Waits for a change of the timetable; without a watcher for ever.
+async fn changed(watcher: &mut Option<Watcher>) -> Vec<String> {
+    match watcher {
+        Some(watcher) => watcher.changed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -91,7 +91,12 @@ impl Watcher {
             // would hold up `watch`, which waits for this thread.
             let _ = tell.try_send(event);
         };
-        let inotify = RecommendedWatcher::new(handler, config).map_err(into_io)?;
+        let inotify = RecommendedWatcher::new(handler, config).map_err(|error| match into_io(error) {
+            error if error.raw_os_error() == Some(libc::EMFILE) => {
+                io::Error::other("fs.inotify.max_user_instances is reached, or no more files may be open")
+            }
+            error => error,
+        })?;
         let (interests, watched, armed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
         Ok(Self { inotify, events, interests, watched, armed, changed: None })
     }

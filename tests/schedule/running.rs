@@ -42,6 +42,26 @@ fn each_slot_is_put_once_and_sigterm_is_the_end() {
 }
 
 #[test]
+fn a_user_who_may_watch_nothing_more_has_a_scheduler_all_the_same() {
+    // For the program alone.
+    let none = "echo 0 > /proc/sys/user/max_inotify_instances && exec \"$@\"";
+    let through = ["unshare", "--user", "--map-root-user", "sh", "-c", none, "sh"];
+    let may = std::process::Command::new(through[0]).args(&through[1..]).arg("true").output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        eprintln!("no user of one's own here: not tested");
+        return;
+    }
+    let scene = Scene::new(SECONDS);
+    let scheduler = scene.start_through(&through, "one", "a-1");
+    let why =
+        "cannot see changes of the timetable: fs.inotify.max_user_instances is reached, or no more files";
+    scene.until_says("one", why, 1);
+    scene.until_says("one", "is put for", 2);
+    scheduler.stop();
+    is_unbroken(&scene.slots("a-1")["tick"]);
+}
+
+#[test]
 fn two_releases_of_an_application_never_both_put() {
     let scene = Scene::new(SECONDS);
     let old = scene.start("old", "a-1");

@@ -43,8 +43,15 @@ impl Scene {
 
     /// Starts a scheduler called `name` whose jobs go to `tube`.
     pub(crate) fn start(&self, name: &str, tube: &str) -> Scheduler {
+        self.start_through(&[], name, tube)
+    }
+
+    /// The same by way of a command that ends up in the program.
+    pub(crate) fn start_through(&self, way: &[&str], name: &str, tube: &str) -> Scheduler {
         let log = File::options().create(true).append(true).open(self.path(name)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_ayl_scheduler"))
+        let words = [way, &[env!("CARGO_BIN_EXE_ayl_scheduler")]].concat();
+        let child = Command::new(words[0])
+            .args(&words[1..])
             .arg("-a")
             .arg(self.folder.path())
             .args(["-t", tube, "-n", name, "--application", "a"])
