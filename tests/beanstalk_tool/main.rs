@@ -9,6 +9,7 @@ mod mishap;
 mod new_words;
 mod old_words;
 mod ruby;
+mod search;
 mod session;
 mod terminal;
 mod tool;

@@ -113,6 +113,9 @@ pub(super) async fn find(
 }
 
 /// Hands each job and its body to `take`; a job that has gone meanwhile is left out.
+///
+/// A search that was interrupted has still found these jobs, so they are handed over too:
+/// where jobs come and go, interrupting it is the way to see anything soon.
 pub(super) async fn with_bodies(
     client: &mut Client,
     jobs: &[Found],
@@ -121,7 +124,8 @@ pub(super) async fn with_bodies(
 ) -> Result<(), Error> {
     let failed = Cell::new(false);
     let mut failure = None;
-    let asked = jobs.iter().take_while(|_| !failed.get() && !interrupt.came());
+    let cut_short = interrupt.came();
+    let asked = jobs.iter().take_while(|_| !failed.get() && (cut_short || !interrupt.came()));
     let mut due = jobs.iter();
     let looked = client.pipeline(asked.map(|job| Command::Peek(job.id)), |_, reply| {
         if let (Some(job), Reply::Found(found), false) = (due.next(), reply, failed.get())
