@@ -243,6 +243,25 @@ fn a_program_that_fails_after_all_ends_what_runs_and_starts_it_anew() {
 }
 
 #[test]
+fn a_stop_that_comes_while_the_new_program_reads_the_state_is_the_end_of_both() {
+    let deaf = "[sh, -c, 'trap \"\" TERM; echo deaf; while :; do sleep 0.1; done']";
+    let site = Replaceable::new(&one_application(&format!("s: {{command: {deaf}, stop_timeout: 3s}}")));
+    let mut supervisor = site.start();
+    until("it hears no SIGTERM", || site.0.log().contains("| deaf").then_some(()));
+    site.replace("echo > {dir}/reads; until test -e {dir}/gate; do sleep 0.01; done; exec {real} \"$@\"");
+    let upgrade = site.0.command("upgrade").stderr(std::process::Stdio::piped()).spawn().unwrap();
+    until("it reads the state", || site.0.join("reads").exists().then_some(()));
+    supervisor.signal(libc::SIGTERM);
+    until("the stop has begun", || site.0.log().contains("stopping, on SIGTERM").then_some(()));
+    fs::write(site.0.join("gate"), "").unwrap();
+    let output = upgrade.wait_with_output().unwrap();
+    let said = "abaqis-daemons: the upgrade failed: the supervisor is shutting down\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
+    assert!(supervisor.ended().success());
+    assert!(!site.0.log().contains("upgraded from version"), "{}", site.0.log());
+}
+
+#[test]
 fn dev_and_a_stopping_supervisor_are_not_upgraded() {
     let deaf = "[sh, -c, 'trap \"\" TERM; echo deaf; sleep infinity']";
     let site = Site::with_daemons(&format!("s: {{command: {deaf}, stop_timeout: 2s}}"));

@@ -51,6 +51,9 @@ const CHECK: Duration = Duration::from_secs(10);
 /// their programs.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// Why there is no upgrade during a stop.
+const SHUTTING_DOWN: &str = "the supervisor is shutting down";
+
 /// What this process was called as, to be called so again.
 #[derive(Debug, Clone)]
 pub struct Image {
@@ -127,7 +130,7 @@ impl Driver {
             return Err("another upgrade is under way".to_owned());
         }
         if self.core.is_leaving() {
-            return Err("the supervisor is shutting down".to_owned());
+            return Err(SHUTTING_DOWN.to_owned());
         }
         if self.tubes.is_moving() {
             return Err("jobs of an older release are being moved; try again in a moment".to_owned());
@@ -157,6 +160,11 @@ impl Driver {
                 drop(handed);
                 self.spawner.logs.adopt(pipes);
                 Err("the logs cannot be written; is a disk stuck?".to_owned())
+            }
+            // The next program would not tell systemd that this takes its time.
+            (Step::Settle(pipes), _) if self.core.is_leaving() => {
+                self.spawner.logs.adopt(pipes);
+                Err(SHUTTING_DOWN.to_owned())
             }
             (Step::Settle(pipes), _) if self.table.is_starting() && late => {
                 self.spawner.logs.adopt(pipes);
@@ -203,7 +211,7 @@ impl Driver {
             wishes.push(wish);
         }
         let reason = if wishes.iter().any(|wish| matches!(wish, Wish::Stop(_))) {
-            "the supervisor is shutting down".to_owned()
+            SHUTTING_DOWN.to_owned()
         } else {
             crate::logs::settle();
             // All other wishes are as good as fulfilled by a program that begins.
