@@ -129,14 +129,20 @@ impl Driver {
         if under_way {
             return Err("another upgrade is under way".to_owned());
         }
-        if self.core.is_leaving() {
-            return Err(SHUTTING_DOWN.to_owned());
-        }
-        if self.tubes.is_moving() {
-            return Err("jobs of an older release are being moved; try again in a moment".to_owned());
+        if let Some(reason) = self.keeps_from_upgrade() {
+            return Err(reason.to_owned());
         }
         binary::trusted(&image.program, self.uid)?;
         binary::check(image, &self.state(&[], -1, -1)?)
+    }
+
+    /// What goes on that the next program could not go on with.
+    fn keeps_from_upgrade(&self) -> Option<&'static str> {
+        if self.core.is_leaving() {
+            // It would not tell systemd that this takes its time.
+            return Some(SHUTTING_DOWN);
+        }
+        self.tubes.is_moving().then_some("jobs of an older release are being moved; try again in a moment")
     }
 
     /// Goes on with an upgrade.
@@ -161,10 +167,10 @@ impl Driver {
                 self.spawner.logs.adopt(pipes);
                 Err("the logs cannot be written; is a disk stuck?".to_owned())
             }
-            // The next program would not tell systemd that this takes its time.
-            (Step::Settle(pipes), _) if self.core.is_leaving() => {
+            // It may have begun since.
+            (Step::Settle(pipes), _) if let Some(reason) = self.keeps_from_upgrade() => {
                 self.spawner.logs.adopt(pipes);
-                Err(SHUTTING_DOWN.to_owned())
+                Err(reason.to_owned())
             }
             (Step::Settle(pipes), _) if self.table.is_starting() && late => {
                 self.spawner.logs.adopt(pipes);
