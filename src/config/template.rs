@@ -1,6 +1,6 @@
 //! Text with `{app}`, `{version}`, `{tube}`, `{path}` and `{instance}` in it.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -171,6 +171,13 @@ impl Template {
         }
         out.push_str(rest);
         Self(out.into())
+    }
+}
+
+/// The text as written: what is equal as the one is equal as the other, and has one hash.
+impl Borrow<str> for Template {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -320,7 +320,7 @@ impl World {
                     self.expect(run, vec![(after, Happening::Heard(ProcessEvent::Ready))]);
                 }
             }
-            Action::Publish(_) | Action::Answer { .. } | Action::Tell(_) => {}
+            Action::Publish(_) | Action::Answer { .. } | Action::Tell(_) | Action::Applied { .. } => {}
             Action::Renamed { application, from, to } => {
                 for process in self.processes.values_mut() {
                     process.renamed(&application, &from, &to);

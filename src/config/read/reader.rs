@@ -86,10 +86,10 @@ impl<'a> Reader<'a> {
 
     /// The template of `text`, one allocation for equal ones.
     pub(in crate::config) fn template(&mut self, text: &str) -> Result<Template, TemplateError> {
-        let template: Template = text.parse()?;
-        if let Some(known) = self.templates.get(&template) {
+        if let Some(known) = self.templates.get(text) {
             return Ok(known.clone());
         }
+        let template: Template = text.parse()?;
         self.templates.insert(template.clone());
         Ok(template)
     }

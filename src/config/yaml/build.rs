@@ -115,6 +115,10 @@ fn text(file: u16, bytes: &[u8]) -> Result<&str, Stop> {
         let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         (end_of(file, &before), YamlError::NotUtf8)
     })?;
+    // What nearly every file is, so that the search below is for those that are not.
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t')) {
+        return Ok(text);
+    }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // A carriage return alone would make the parser's lines others than an editor's.
     let bad = |at: usize, c: char| match c {

@@ -44,6 +44,14 @@ pub enum Action {
         /// Whose.
         run: Run,
     },
+    /// Tell the journal that a configuration is applied, as somebody asked; what follows from it comes
+    /// after.
+    Applied {
+        /// As many instances change,
+        changes: usize,
+        /// of so many that are configured.
+        of: usize,
+    },
     /// Tell whoever listens to `events`, and the journal.
     Publish(StateChange),
     /// Tell the same of a release.

@@ -7,7 +7,7 @@ use super::fleet::Instance;
 use super::requests::{Ask, Want};
 use super::roll::{Fate, Why};
 use super::slab::Slot;
-use super::{Context, Core};
+use super::{Action, Context, Core};
 use crate::lifecycle::{Cause, Desired, State};
 use crate::names::ApplicationName;
 use crate::plan::{self, Change, ChangeAction, InstanceSpec, Plan, Wanted};
@@ -39,19 +39,30 @@ impl Core {
         self.see(wanted, cx);
         self.step_releases(cx);
         self.deployments.is_conformed_to();
+        let of = wanted.len();
         let wanted = self.deployments.wanted(|_| true);
-        self.conform(&wanted, |_| true, request, cx);
+        let plan = self.difference(&wanted, |_| true);
+        if request.is_some() {
+            cx.out.push(Action::Applied { changes: plan.effective().count(), of });
+        }
+        self.conform(&plan, &wanted, |_| true, request, cx);
     }
 
-    /// Of these applications this is to run from now on, and nothing else.
+    /// What has to happen for what runs of these applications to become `wanted`.
+    pub(super) fn difference(&self, wanted: &Wanted, of: impl Fn(&ApplicationName) -> bool) -> Plan {
+        plan::diff(&self.running(of), wanted)
+    }
+
+    /// Of these applications this is to run from now on, and nothing else: for what runs, `plan` is the
+    /// [`difference`](Self::difference).
     pub(super) fn conform(
         &mut self,
+        plan: &Plan,
         wanted: &Wanted,
         of: impl Fn(&ApplicationName) -> bool,
         request: Option<RequestId>,
         cx: &mut Context<'_>,
     ) {
-        let plan = plan::diff(&self.running(&of), wanted);
         for group in self.fleet.groups.keys() {
             // Who is to be replaced is found out anew.
             let group = &mut self.fleet.groups[group];

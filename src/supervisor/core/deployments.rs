@@ -236,7 +236,8 @@ impl Core {
         if !changed.is_empty() {
             let of = |name: &ApplicationName| changed.contains(name);
             let wanted = self.deployments.wanted(of);
-            self.conform(&wanted, of, None, cx);
+            let plan = self.difference(&wanted, of);
+            self.conform(&plan, &wanted, of, None, cx);
         }
     }
 

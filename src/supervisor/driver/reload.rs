@@ -89,11 +89,11 @@ impl Configuration {
         wanted(config, self.root())
     }
 
-    /// What to watch, to learn that [`read`](Self::read) would give something else.
-    fn interests(&self, config: Option<&Config>) -> Vec<Interest> {
+    /// What to watch, to learn that what is applied is not what [`read`](Self::read) would give.
+    fn interests(&self) -> Vec<Interest> {
         let mut all =
             vec![Interest::Path(self.file.clone()), Interest::Entries(sources::directory(&self.file))];
-        for application in config.iter().flat_map(|config| config.applications.values()) {
+        for application in self.applied.iter().flat_map(|applied| applied.config.applications.values()) {
             all.extend(interests(application));
         }
         all
@@ -135,14 +135,11 @@ impl EnvFiles for Reader {
 impl Driver {
     /// Reads the configuration for the first time and applies it.
     pub(super) fn begin(&mut self, watcher: &mut Option<Watcher>) -> Result<(), Invalid> {
-        self.watch(watcher, None);
+        self.rewatch(watcher);
         let files = sources::read(&self.configuration.file, self.configuration.root())?;
         let next = self.configuration.make(&files)?;
         self.configuration.seen = files;
-        self.watch(watcher, Some(&next.config));
-        // Once more: what changed before it was watched is seen now.
-        let wanted = self.configuration.expand(&next.config);
-        self.apply(Next { wanted, ..next }, None);
+        self.apply_and_watch(next, None, watcher);
         Ok(())
     }
 
@@ -172,10 +169,7 @@ impl Driver {
             Err(error) => Err(error.into()),
         };
         match next {
-            Ok(next) => {
-                self.watch(watcher, Some(&next.config));
-                self.apply(next, client);
-            }
+            Ok(next) => self.apply_and_watch(next, client, watcher),
             Err(problem) => {
                 let problem = problem.to_string();
                 self.refused(&problem);
@@ -203,6 +197,12 @@ impl Driver {
             tracing::info!("{} has changed", configuration.file.display());
             return self.reload(None, watcher);
         }
+        self.look_at_what_is_deployed();
+    }
+
+    /// Applies what is deployed now, if that is other than before.
+    fn look_at_what_is_deployed(&mut self) {
+        let configuration = &self.configuration;
         let Some(applied) = &configuration.applied else { return };
         let wanted = configuration.expand(&applied.config);
         if applied.config.watch && wanted != applied.wanted {
@@ -226,12 +226,24 @@ impl Driver {
         self.decide(Event::Deploy { application, wanted, request, wait });
     }
 
+    /// Applies it, and watches what it names.
+    fn apply_and_watch(
+        &mut self,
+        next: Next,
+        client: Option<(CallId, Replies)>,
+        watcher: &mut Option<Watcher>,
+    ) {
+        // To watch a folder waits for another thread, so what is new is started before.
+        self.apply(next, client);
+        self.rewatch(watcher);
+        // Once more: what changed before it was watched is seen now.
+        self.look_at_what_is_deployed();
+    }
+
     fn apply(&mut self, next: Next, client: Option<(CallId, Replies)>) {
         for warning in &next.warnings {
             tracing::warn!("{warning}");
         }
-        let changes = self.core.plan(&next.wanted).effective().count();
-        tracing::info!("the configuration is applied: {changes} of {} instances change", next.wanted.len());
         let request = match client {
             Some((call, replies)) => self.answers.open(call, replies, true),
             None => self.answers.begin(),
@@ -261,12 +273,8 @@ impl Driver {
 
     /// Watches what matters now, the folders of older releases among it.
     pub(super) fn rewatch(&self, watcher: &mut Option<Watcher>) {
-        self.watch(watcher, self.configuration.applied.as_ref().map(|applied| &applied.config));
-    }
-
-    fn watch(&self, watcher: &mut Option<Watcher>, config: Option<&Config>) {
         if let Some(watcher) = watcher {
-            let mut interests = self.configuration.interests(config);
+            let mut interests = self.configuration.interests();
             let releases = self.core.releases().flat_map(|(_, one)| one.all());
             let older = releases.filter_map(|kept| Some(Interest::Path(kept.release()?.path.clone())));
             interests.extend(older);

@@ -193,6 +193,9 @@ impl Driver {
                     tracing::warn!(%error, "cannot kill all of a process group");
                 }
             }
+            Action::Applied { changes, of } => {
+                tracing::info!("the configuration is applied: {changes} of {of} instances change");
+            }
             Action::Publish(change) => {
                 self.deadlines.status_changed(change.at);
                 if change.to.is_none() {

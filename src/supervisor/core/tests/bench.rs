@@ -84,6 +84,7 @@ impl Bench {
                 Action::Kill { run } => format!("kill {}", id(run)),
                 Action::CheckReadiness { run, .. } => format!("check {}", id(run)),
                 Action::Finished => "finished".to_owned(),
+                Action::Applied { .. } => continue,
                 Action::Tell(told) => {
                     self.told.push(told.news.text);
                     continue;
