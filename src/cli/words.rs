@@ -124,7 +124,7 @@ Checks:
   version, folder-gone                    what runs is what is on the disk
   beanstalkd, draining, binlog, exposed   the queue answers, takes jobs, keeps them, and is not for strangers
   unwatched, buried, paused, unused       somebody works on each tube, and on none that nobody uses
-  stranded                                no more jobs are reserved than there are workers to hold them
+  stranded                                no more jobs are reserved than workers can hold
   unscheduled                             somebody waits for the next slot of each timetable's entry
   unit-failed, unit-disabled, stale-unit  systemd brings everything back after a reboot
   selinux                                 nothing was denied since the boot
