@@ -38,15 +38,12 @@ impl Events {
     /// else to stderr, with the name before each line unless it is empty. An error if
     /// somebody else in this process already does.
     pub fn begin(name: &str) -> io::Result<Self> {
-        let filter = EnvFilter::builder()
-            .with_default_directive(LevelFilter::INFO.into())
-            .with_env_var(FILTER)
-            .from_env_lossy();
+        let filter = filter();
         let fields = filter.max_level_hint().is_none_or(|most| most >= LevelFilter::DEBUG);
         let registry = tracing_subscriber::registry().with(filter);
         let failed = |error: TryInitError| io::Error::other(error);
         if under_journal()
-            && let Ok(journal) = Entries::begin(name)
+            && let Ok(journal) = Entries::begin(name, self::filter())
         {
             registry.with(journal).try_init().map_err(failed)?;
             return Ok(Self);
@@ -65,6 +62,14 @@ impl Drop for Events {
     fn drop(&mut self) {
         super::settle();
     }
+}
+
+/// Of the events that are written.
+fn filter() -> EnvFilter {
+    EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .with_env_var(FILTER)
+        .from_env_lossy()
 }
 
 /// Whether stderr is a stream of the journal: `JOURNAL_STREAM` names its device and
