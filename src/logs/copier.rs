@@ -181,21 +181,27 @@ impl Copier {
             }
             let read = (&*one.pipe).read(buffer);
             one.turn.done();
-            match read {
-                Ok(n) if n > 0 => one.file.write(&buffer[..n]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    one.turn.rest();
-                    let _ = self.poller.again(&one.pipe, token);
-                    return true;
+            let more = match read {
+                Ok(n) if n > 0 => {
+                    one.file.write(&buffer[..n]);
+                    // One that writes line by line is left alone for a moment, to write the next ones: who reads
+                    // each of them holds it up.
+                    n == buffer.len()
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
                 Ok(_) | Err(_) => {
                     one.turn.end();
                     let _ = self.poller.again(&one.pipe, token);
                     return true;
                 }
-            }
+            };
             self.done.steps.fetch_add(1, SeqCst);
+            if !more {
+                one.turn.rest();
+                let _ = self.poller.again(&one.pipe, token);
+                return true;
+            }
         }
         false
     }
