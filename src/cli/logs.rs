@@ -19,6 +19,7 @@ use super::screen::{Screen, Tone};
 use crate::control::messages::{Request, Response};
 use crate::control::status::LogSource;
 use crate::names::Selector;
+use crate::process::companion::{Lifeline, die_with_parent};
 
 /// The arguments of `logs`.
 #[derive(Debug, Args)]
@@ -148,11 +149,15 @@ impl Sources {
     }
 }
 
-/// Runs both at the same time; each ends by itself, or both by Ctrl-C.
+/// Runs both at the same time; each ends by itself, or both by Ctrl-C, or with this process.
 fn together(commands: [Command; 2]) -> Result<Exit, Error> {
-    let mut children: Vec<Child> = Vec::new();
+    let (mut children, mut lifelines): (Vec<Child>, Vec<Lifeline>) = Default::default();
     for mut command in commands {
-        match command.spawn() {
+        let spawned = die_with_parent(&mut command).and_then(|(lifeline, _)| {
+            lifelines.push(lifeline);
+            command.spawn()
+        });
+        match spawned {
             Ok(child) => children.push(child),
             Err(source) => {
                 for mut child in children {

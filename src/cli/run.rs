@@ -53,7 +53,8 @@ impl Run {
         // After an upgrade more may be open than what is usual, before anything else is.
         let _ = crate::process::raise_descriptor_limit();
         let _events = Events::begin("abaqis-daemons")?;
-        block_on(driver::run(options))?.map(|()| Exit::Success).map_err(|error| failed(&error))
+        let ran = block_on(driver::run(options)).map_err(StartError::Io).and_then(|ran| ran);
+        ran.map(|()| Exit::Success).map_err(|error| failed(&error))
     }
 }
 

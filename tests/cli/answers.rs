@@ -7,7 +7,7 @@ use abaqis_daemons::control::messages::{FailureKind, Operation, Refusal, Request
 use abaqis_daemons::control::status::{ChangeAction, Event, LogSource, PlannedChange, State};
 use abaqis_daemons::names::Selector;
 
-use crate::scripted::{DEADLINE, Scripted};
+use crate::scripted::{DEADLINE, Scripted, until};
 
 fn done() -> Response {
     Response::Done { text: None }
@@ -270,6 +270,45 @@ fn logs_in_the_journal_are_left_to_journalctl() {
     assert_eq!(output.status.code(), Some(69));
     let said = "abaqis-daemons: cannot run journalctl: No such file or directory (os error 2)\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
+}
+
+#[test]
+fn who_reads_logs_for_a_client_that_is_killed_goes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for program in ["journalctl", "tail"] {
+        let (file, pid) = (folder.path().join(program), folder.path().join(format!("{program}.pid")));
+        let script = format!(
+            "#!/bin/sh\necho $$ > {0}.new && /bin/mv {0}.new {0}\nwhile :; do /bin/sleep 60; done\n",
+            pid.display()
+        );
+        std::fs::write(&file, script).unwrap();
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let log = |source| Response::Log { instance: "abaqis/solr/1".parse().unwrap(), source };
+    let journal = log(LogSource::Journal { identifier: "abaqis/solr/1".to_owned() });
+    let scripted = Scripted::new(vec![journal, log(LogSource::File { path: "/solr.log".into() }), done()]);
+    let mut client = scripted.command(&["logs", "abaqis", "-f"]).env("PATH", folder.path()).spawn().unwrap();
+    let mut pids = Vec::new();
+    for program in ["journalctl", "tail"] {
+        let file = folder.path().join(format!("{program}.pid"));
+        until("it reads", || file.exists());
+        pids.push(std::fs::read_to_string(file).unwrap().trim().to_owned());
+    }
+    client.kill().unwrap();
+    client.wait().unwrap();
+    for pid in pids {
+        let stat = format!("/proc/{pid}/stat");
+        until("it is gone", || !std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")));
+    }
+}
+
+#[test]
+fn a_supervisor_that_has_no_descriptors_says_what_it_could_not_do() {
+    let program = env!("CARGO_BIN_EXE_abaqis-daemons");
+    let script = format!("ulimit -n 4; exec {program} run");
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let said = "abaqis-daemons: cannot start: Too many open files (os error 24)\n";
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(74), said));
 }
 
 #[test]
