@@ -41,6 +41,8 @@ pub(crate) struct Host {
     /// or was so at a time when a supervisor that has just been started may have read it.
     may_have_read: bool,
     started: Instant,
+    /// Since when it has had no descriptors left, if not even for what it begins with.
+    starved: Option<Instant>,
     full: bool,
     /// Those that were killed and may still be there, by the number of the fault.
     dying: Vec<(usize, Process)>,
@@ -77,6 +79,7 @@ impl Host {
             killed: None,
             unusable: false,
             may_have_read: false,
+            starved: None,
             started: Instant::now(),
             full: false,
             dying: Vec::new(),
@@ -151,6 +154,9 @@ impl Host {
             }
             Fault::NoDescriptors(whom, which, lasts) => {
                 let Some((pid, _)) = self.target(*whom, *which) else { return };
+                if *whom == Whom::Supervisor && self.started.elapsed() < START {
+                    self.starved = Some(Instant::now());
+                }
                 self.limit(what, pid, "nofile", descriptors(pid), *lasts);
             }
             Fault::FullDisk(disk, lasts) if self.site.root => {
@@ -309,7 +315,8 @@ impl Host {
         self.see_off();
         if let Some(status) = self.site.ended() {
             let refused = self.may_have_read && matches!(status.code(), Some(66 | 78));
-            let may = self.killed.is_some() || self.full || refused;
+            let starved = self.starved.take().is_some() && status.code() == Some(74);
+            let may = self.killed.is_some() || self.full || refused || starved;
             if !may {
                 self.seen.push(format!("the supervisor ended by itself, with {status}"));
             }

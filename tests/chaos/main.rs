@@ -36,7 +36,7 @@ use effects::Effects;
 use host::Host;
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
-use processes::{descriptors, kill, mains, marked, opened, own_memory};
+use processes::{begun_by_operators, descriptors, kill, mains, marked, opened, own_memory};
 use schedule::{APPLICATIONS, plan};
 use site::Site;
 use verdict::{Happened, Reach, judge, judge_beats, read_beats, read_ledger};
@@ -296,5 +296,8 @@ fn leave(host: &mut Host) {
     }
     for process in marked(host.site.mark()) {
         host.seen.push(format!("an orphan: {process:?}"));
+    }
+    for pid in begun_by_operators(host.site.mark()) {
+        host.seen.push(format!("process {pid} has outlived the operator's command that began it"));
     }
 }

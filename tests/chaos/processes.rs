@@ -6,6 +6,9 @@ use std::fs;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+/// The environment variable by which whatever operators begin is known.
+pub(crate) const OPERATOR: &str = "CHAOS_OPERATOR";
+
 /// A process that has the site's mark in its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Process {
@@ -58,6 +61,18 @@ fn forked_for(pid: i32) -> Option<String> {
     let title = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let title = String::from_utf8_lossy(title.split(|&byte| byte == 0).next()?).into_owned();
     title.strip_prefix("ayl_executor ").map(str::to_owned)
+}
+
+/// What operators of the site have begun and is still there.
+pub(crate) fn begun_by_operators(mark: &str) -> Vec<i32> {
+    let pids =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let wanted = format!("{OPERATOR}={mark}");
+    let of_operators = |pid: &i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|&byte| byte == 0).any(|entry| entry == wanted.as_bytes())
+    };
+    pids.filter(of_operators).collect()
 }
 
 /// Sends a signal; a process that is gone is no error.

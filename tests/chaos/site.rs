@@ -19,7 +19,7 @@ use crate::beanstalkd::Beanstalkd;
 use crate::clock::Clock;
 use crate::configuration::{Configuration, deploy, lay};
 use crate::journal;
-use crate::processes::{kill, marked};
+use crate::processes::{OPERATOR, kill, marked};
 use crate::proxy::Proxy;
 use crate::schedule::{APPLICATIONS, Disk};
 use crate::slots::{TUBE, slot_of};
@@ -112,11 +112,11 @@ impl Site {
             let mut command = Command::new(self.path("bin").join(tool));
             let address = self.proxies[0].address;
             command.args(["--host", &address.ip().to_string(), "-p", &address.port().to_string()]);
-            command.args(words).stdin(Stdio::null());
+            command.args(words).stdin(Stdio::null()).env(OPERATOR, self.mark());
             return command;
         }
         let mut command = program(self.folder.path());
-        command.args(words);
+        command.args(words).env(OPERATOR, self.mark());
         command
     }
 
