@@ -9,11 +9,12 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::FileLog;
 use super::file::LogFile;
 use super::lines::Missed;
+use super::pace::Pace;
 use super::turn::Turn;
 use crate::process::{Poller, hold_signals};
 
@@ -61,8 +62,8 @@ impl Files {
         let (queue, work) = channel();
         let done = Arc::<Done>::default();
         let thread = thread::Builder::new().name("log-files".to_owned()).stack_size(256 * 1024);
-        let copier =
-            Copier { work, done: Arc::clone(&done), poller: Arc::clone(poller), copied: HashMap::new() };
+        let (poller, pace) = (Arc::clone(poller), Pace::default());
+        let copier = Copier { work, done: Arc::clone(&done), poller, copied: HashMap::new(), pace };
         let thread = thread.spawn(move || {
             hold_signals();
             copier.run();
@@ -123,6 +124,7 @@ pub(super) struct Copier {
     done: Arc<Done>,
     poller: Arc<Poller>,
     copied: HashMap<u64, Copied>,
+    pace: Pace,
 }
 
 impl Copier {
@@ -184,9 +186,15 @@ impl Copier {
             let more = match read {
                 Ok(n) if n > 0 => {
                     one.file.write(&buffer[..n]);
-                    // One that writes line by line is left alone for a moment, to write the next ones: who reads
-                    // each of them holds it up.
-                    n == buffer.len()
+                    let alone = self.done.left.load(SeqCst) <= 1;
+                    match self.pace.after(n, alone, Instant::now()) {
+                        Some(breath) => {
+                            thread::sleep(breath);
+                            true
+                        }
+                        // What there was was read.
+                        None => n == buffer.len(),
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => true,

@@ -23,6 +23,7 @@ mod events;
 mod file;
 mod journal;
 mod lines;
+mod pace;
 mod source;
 mod stall;
 mod terminal;
