@@ -25,6 +25,7 @@ fn it_brings_a_queue_of_its_own_and_leaves_nothing_behind() {
         assert_eq!(last(&supervisor.ask(&json!({"request": "status", "selector": "a"})))["reply"], "done");
         supervisor.signal(signal);
         assert!(supervisor.ended().success());
+        assert!(!site.log().contains("beanstalkd"), "it ends last, and by itself:\n{}", site.log());
         assert!(std::net::TcpStream::connect(address).is_err(), "{address}");
         assert!(!site.join("run").exists());
         let mark = site.path().canonicalize().unwrap();

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::ServerAddress;
 use crate::process::ready_set::ReadySet;
 use crate::process::{self, Child, Command, Output, Signal, SpawnError};
+use crate::supervisor::driver::Known;
 
 /// How often another port is tried when somebody was faster.
 const TRIES: usize = 5;
@@ -35,7 +36,7 @@ pub(super) enum QueueError {
     #[error(transparent)]
     Spawn(#[from] SpawnError),
     /// It ended before it listened.
-    #[error("beanstalkd does not start: it {0}")]
+    #[error("beanstalkd does not start: {0}")]
     Ended(String),
     /// It does not listen.
     #[error("beanstalkd does not listen after {} s", PATIENCE.as_secs())]
@@ -52,6 +53,8 @@ pub(super) struct PrivateQueue {
     port: u16,
     child: Child,
     exit: ReadySet,
+    /// To the supervisor in this process.
+    _known: Known,
 }
 
 impl PrivateQueue {
@@ -71,9 +74,10 @@ impl PrivateQueue {
 
     async fn start_at(program: PathBuf, folder: &Path, port: u16) -> Result<Self, QueueError> {
         let child = spawn(&program, folder, port)?;
+        let known = Known::new(child.pid());
         let exit = ReadySet::new()?;
         exit.add(child.pidfd(), 0)?;
-        let queue = Self { program, folder: folder.to_owned(), port, child, exit };
+        let queue = Self { program, folder: folder.to_owned(), port, child, exit, _known: known };
         let listens = async {
             while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
                 sleep(Duration::from_millis(5)).await;
@@ -105,8 +109,7 @@ impl PrivateQueue {
             match self.child.reap() {
                 Ok(None) => {}
                 Ok(Some(exit)) => return exit.to_string(),
-                // The supervisor, to whom it is a stranger, was faster.
-                Err(_) => return "ended".to_owned(),
+                Err(error) => return error.to_string(),
             }
         }
     }
@@ -115,7 +118,7 @@ impl PrivateQueue {
     pub(super) async fn keep(&mut self) -> QueueError {
         loop {
             let exit = self.ended().await;
-            tracing::warn!("beanstalkd {exit}; it is started again");
+            tracing::warn!("beanstalkd has ended ({exit}); it is started again");
             match Self::start_at(self.program.clone(), &self.folder, self.port).await {
                 Ok(queue) => *self = queue,
                 Err(error) => return error,

@@ -40,6 +40,7 @@ mod upgrade;
 
 use std::time::Duration;
 
+pub use helper::Known;
 pub use releases::find as find_release;
 pub use reload::{Invalid, wanted};
 pub use runtime::{RuntimeError, make_directory};

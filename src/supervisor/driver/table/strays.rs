@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::Table;
 use crate::process::{Strangers, reap_strangers};
-use crate::supervisor::driver::helper::Helper;
+use crate::supervisor::driver::helper::Known;
 
 /// What was killed in the end is looked for again after this pause,
 const LOOK: Duration = Duration::from_millis(5);
@@ -54,7 +54,7 @@ impl Table {
 
 /// Whether a child was started here: as one of `pids`, or by the supervisor for itself.
 fn is_known(pids: &HashSet<i32>, pid: i32) -> bool {
-    pids.contains(&pid) || Helper::is_one(pid)
+    pids.contains(&pid) || Known::is(pid)
 }
 
 /// Without `/proc` there are none to be found.
