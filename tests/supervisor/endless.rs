@@ -31,7 +31,8 @@ fn held(site: &Site, supervisor: &Supervisor<'_>) -> Held {
     let own = supervisor.child.id();
     let mut descriptors: BTreeMap<String, usize> = BTreeMap::new();
     for entry in fs::read_dir(format!("/proc/{own}/fd")).unwrap().flatten() {
-        let target = fs::read_link(entry.path()).unwrap_or_default();
+        // One that is closed meanwhile is not held.
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
         // The numbers of pipes and sockets say nothing.
         let kind = target.to_string_lossy().split('[').next().unwrap_or_default().to_owned();
         *descriptors.entry(kind).or_default() += 1;
@@ -90,7 +91,13 @@ fn ten_thousand_restarts_leave_no_orphan_no_zombie_no_descriptor_and_no_memory_b
     restart(&site, &supervisor, RESTARTS);
     println!("{RESTARTS} restarts in {:?}", begin.elapsed());
 
-    assert_eq!(held(&site, &supervisor), before);
+    // The last client's connection may be about to be closed.
+    let end = Instant::now() + Duration::from_mins(1);
+    while held(&site, &supervisor) != before {
+        let now = held(&site, &supervisor);
+        assert!(Instant::now() < end, "{now:?} is held, {before:?} before");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let now = memory(&supervisor);
     println!("{began_with} KiB before, {now} KiB after");
     assert!(now <= began_with + GROWTH, "{now} KiB, {began_with} KiB before");
