@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -52,9 +53,12 @@ impl Stranger {
 /// How often to look again when something has ended meanwhile.
 const LOOKS: usize = 64;
 
-/// How often to look at a process that is between two programs. An exec takes some microseconds; a process
-/// that makes it seem longer must not hold us up for more than a millisecond or two.
+/// How often to look at a process that is between two programs. An exec takes some microseconds, or longer if
+/// the process loses its processor meanwhile.
 const ON_ITS_WAY: usize = 100;
+
+/// How long to leave the processor to it each time: so it holds us up for some milliseconds at most.
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// Bytes: enough for the list of some thousand children, and for most environments.
 const ROOM: usize = 32 * 1024;
@@ -190,7 +194,7 @@ fn environ(pid: i32) -> Option<Vec<u8>> {
         if !environ.is_empty() || (code != "0" && self::code(pid)? == code) {
             return Some(environ);
         }
-        std::thread::yield_now();
+        std::thread::sleep(PAUSE);
     }
     None
 }
