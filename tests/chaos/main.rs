@@ -44,6 +44,9 @@ use verdict::{Happened, Reach, judge, judge_beats, read_beats, read_ledger};
 /// How long the host has to be as it should again.
 const RECOVERY: Duration = Duration::from_secs(90);
 
+/// After so long without a change the supervisor is at rest: it gives memory back half a second after its work.
+const RESTED: Duration = Duration::from_millis(700);
+
 /// By how much a process's own memory may have grown, in KiB: the supervisor keeps its past events.
 const GROWTH: u64 = 2 * 1024;
 
@@ -240,16 +243,16 @@ impl Held {
 
     /// Once the last command has gone and what it took is given back.
     fn settled(host: &Host) -> Self {
-        let (mut before, end) = (Self::now(host), Instant::now() + Duration::from_secs(10));
-        loop {
-            // The supervisor gives memory back once it has rested for half a second.
-            std::thread::sleep(Duration::from_millis(700));
+        let (mut before, mut since) = (Self::now(host), Instant::now());
+        let end = since + Duration::from_secs(10);
+        while since.elapsed() < RESTED && Instant::now() < end {
             let now = Self::now(host);
-            if (now.files == before.files && now.memory == before.memory) || Instant::now() > end {
-                return now;
+            if now.files != before.files || now.memory != before.memory {
+                (before, since) = (now, Instant::now());
             }
-            before = now;
+            std::thread::sleep(Duration::from_millis(20));
         }
+        before
     }
 }
 

@@ -189,11 +189,14 @@ fn that_all_servers_are_away_is_an_error_and_not_told_of_each() {
 }
 
 /// A client with a job that it has reserved.
-async fn holding(server: &Beanstalkd) -> (Client, Job, Instant) {
+async fn held_over_a_restart(server: &mut Beanstalkd) -> (Client, Job, Instant) {
     let mut client = direct(server).await;
     client.put(&job("ours")).await.unwrap();
     let Ok(Reservation::Job(job)) = client.reserve().await else { panic!("no job") };
-    (client, job, Instant::now())
+    let since = Instant::now();
+    server.kill();
+    server.restart();
+    (client, job, since)
 }
 
 /// Tries until the server is back.
@@ -211,9 +214,7 @@ async fn regained(client: &mut Client, job: &Job, since: Instant) -> bool {
 fn a_job_whose_server_restarted_is_had_back_and_finished() {
     let mut server = Beanstalkd::durable();
     run(async {
-        let (mut client, job, since) = holding(&server).await;
-        server.kill();
-        server.restart();
+        let (mut client, job, since) = held_over_a_restart(&mut server).await;
         assert!(regained(&mut client, &job, since).await);
         assert_eq!(direct(&server).await.stats().await.unwrap().reserved, 1);
         client.delete(job.id).await.unwrap();
@@ -226,9 +227,7 @@ fn a_job_whose_server_restarted_is_had_back_and_finished() {
 fn a_job_that_another_worker_took_meanwhile_is_not_ours() {
     let mut server = Beanstalkd::durable();
     run(async {
-        let (mut client, job, since) = holding(&server).await;
-        server.kill();
-        server.restart();
+        let (mut client, job, since) = held_over_a_restart(&mut server).await;
         let mut other = direct(&server).await;
         other.reserve_job(job.id).await.unwrap();
         assert!(!regained(&mut client, &job, since).await);
@@ -241,9 +240,7 @@ fn a_job_that_another_worker_took_meanwhile_is_not_ours() {
 fn another_job_with_the_same_number_is_left_as_it_is() {
     let mut server = Beanstalkd::start();
     run(async {
-        let (mut client, held, since) = holding(&server).await;
-        server.kill();
-        server.restart();
+        let (mut client, held, since) = held_over_a_restart(&mut server).await;
         let mut other = direct(&server).await;
         let theirs = NewJob { delay: Delay(1000), ..job("theirs") };
         assert_eq!(other.put(&theirs).await.unwrap(), held.id);
@@ -257,9 +254,7 @@ fn another_job_with_the_same_number_is_left_as_it_is() {
 fn a_younger_job_with_the_same_number_and_the_same_body_is_not_taken_for_ours() {
     let mut server = Beanstalkd::start();
     run(async {
-        let (mut client, held, since) = holding(&server).await;
-        server.kill();
-        server.restart();
+        let (mut client, held, since) = held_over_a_restart(&mut server).await;
         let mut other = direct(&server).await;
         assert_eq!(other.put(&job("ours")).await.unwrap(), held.id);
         // As if ours had been reserved a while before that.
