@@ -12,6 +12,15 @@
 //! mounted volume's `..data`) and a directory that comes later are all seen. What is
 //! reported is only that it is worth looking: the reader compares contents. Nothing
 //! runs while nothing happens.
+//!
+//! A change is reported when nothing more has happened for a while, since a file that
+//! is written, or one of several, is not yet what it is to be. One that was made aside
+//! and renamed into place is, and is reported at once where it stands alone:
+//!
+//! ```text
+//!     written:    1  2  3 ........ report
+//!     renamed:    1 report         2  3 ........ report     the second is soon after the first
+//! ```
 
 mod path;
 
@@ -22,7 +31,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use notify::event::EventKindMask;
+use notify::event::{EventKind, EventKindMask, ModifyKind, RenameMode};
 use notify::{Config, ErrorKind, Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -43,6 +52,8 @@ const WAITING: usize = 64;
 pub enum Interest {
     /// What this path leads to.
     Path(PathBuf),
+    /// The same, of a file that says all there is to say: renamed into place, it is whole.
+    Whole(PathBuf),
     /// Every entry of this directory, which need not exist yet.
     Entries(PathBuf),
 }
@@ -52,12 +63,24 @@ pub enum Interest {
 struct Entries {
     all: bool,
     names: BTreeSet<OsString>,
+    /// Those of `names` that are whole once they are renamed.
+    whole: BTreeSet<OsString>,
 }
 
 impl Entries {
     fn matter(&self, name: &OsStr) -> bool {
         self.all || self.names.contains(name)
     }
+}
+
+/// What an event says of what is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    Nothing,
+    /// Something has changed, and may not be through with it.
+    Changed,
+    /// A whole file is in its place.
+    Whole,
 }
 
 /// Device, number and time of birth.
@@ -73,6 +96,8 @@ pub struct Watcher {
     armed: BTreeMap<PathBuf, Identity>,
     /// When the first and the last change were seen that are still to be reported.
     changed: Option<(Instant, Instant)>,
+    /// When a change was reported last.
+    reported: Option<Instant>,
 }
 
 impl Watcher {
@@ -98,7 +123,7 @@ impl Watcher {
             error => error,
         })?;
         let (interests, watched, armed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Self { inotify, events, interests, watched, armed, changed: None })
+        Ok(Self { inotify, events, interests, watched, armed, changed: None, reported: None })
     }
 
     /// Replaces what is watched. Call it before reading the files, so that a change
@@ -108,7 +133,8 @@ impl Watcher {
         self.arm()
     }
 
-    /// Waits until something of interest may have changed and it is quiet again.
+    /// Waits until something of interest may have changed and it is quiet again, or a whole
+    /// file was renamed into place while it was quiet.
     ///
     /// May be dropped and called again: nothing is lost.
     pub async fn changed(&mut self) -> Vec<String> {
@@ -118,37 +144,62 @@ impl Watcher {
                 None => self.events.recv().await,
                 Some(at) => tokio::select! {
                     event = self.events.recv() => event,
-                    () = sleep_until(at) => {
-                        self.changed = None;
-                        return self.arm();
-                    }
+                    () = sleep_until(at) => return self.report(),
                 },
             };
-            if self.matters(event) {
-                let now = Instant::now();
-                self.changed = Some((self.changed.map_or(now, |(first, _)| first), now));
+            match self.news(event) {
+                News::Nothing => {}
+                News::Whole if self.is_quiet() => return self.report(),
+                News::Whole | News::Changed => {
+                    let now = Instant::now();
+                    self.changed = Some((self.changed.map_or(now, |(first, _)| first), now));
+                }
             }
         }
     }
 
-    fn matters(&mut self, event: Option<notify::Result<Event>>) -> bool {
+    /// Whether nothing else has happened for a while.
+    fn is_quiet(&self) -> bool {
+        self.changed.is_none() && self.reported.is_none_or(|reported| reported.elapsed() >= QUIET)
+    }
+
+    fn report(&mut self) -> Vec<String> {
+        self.changed = None;
+        self.reported = Some(Instant::now());
+        self.arm()
+    }
+
+    fn news(&mut self, event: Option<notify::Result<Event>>) -> News {
         // An error, a queue that overflowed, a channel that was full: something was missed.
         let full = self.events.len() + 1 >= WAITING;
         let event = event.and_then(Result::ok).filter(|event| !full && !event.need_rescan());
         let Some(event) = event else {
             self.armed.clear();
-            return true;
+            return News::Changed;
+        };
+        let renamed = match event.kind {
+            // Both ends of a rename were heard of one by one.
+            EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => return News::Nothing,
+            EventKind::Modify(ModifyKind::Name(RenameMode::To)) => true,
+            _ => false,
         };
         for path in &event.paths {
             self.armed.remove(path);
         }
-        event.paths.iter().any(|path| self.path_matters(path))
+        event.paths.iter().map(|path| self.news_of(path, renamed)).max().unwrap_or(News::Nothing)
     }
 
-    fn path_matters(&self, path: &Path) -> bool {
-        let entry = path.parent().and_then(|parent| self.watched.get(parent)).zip(path.file_name());
+    fn news_of(&self, path: &Path, renamed: bool) -> News {
         // Of a watched directory itself: it has gone, or is another.
-        self.watched.contains_key(path) || entry.is_some_and(|(entries, name)| entries.matter(name))
+        if self.watched.contains_key(path) {
+            return News::Changed;
+        }
+        let entry = path.parent().and_then(|parent| self.watched.get(parent)).zip(path.file_name());
+        match entry {
+            Some((entries, name)) if renamed && entries.whole.contains(name) => News::Whole,
+            Some((entries, name)) if entries.matter(name) => News::Changed,
+            _ => News::Nothing,
+        }
     }
 
     /// Follows every path anew and watches what it leads through now.
@@ -183,14 +234,18 @@ impl Watcher {
     fn directories(&self) -> BTreeMap<PathBuf, Entries> {
         let mut directories: BTreeMap<PathBuf, Entries> = BTreeMap::new();
         for interest in &self.interests {
-            let (Interest::Path(path) | Interest::Entries(path)) = interest;
+            let (Interest::Path(path) | Interest::Whole(path) | Interest::Entries(path)) = interest;
             let walk = walk(path);
             let last = walk.steps.len().saturating_sub(1);
             for (i, step) in walk.steps.into_iter().enumerate() {
                 // What decides is a symlink and the end; a directory in between that is
                 // replaced takes the watched ones below it along.
                 if i == last || step.is_link() {
-                    directories.entry(step.directory).or_default().names.insert(step.name);
+                    let entries = directories.entry(step.directory).or_default();
+                    if let Interest::Whole(_) = interest {
+                        entries.whole.insert(step.name.clone());
+                    }
+                    entries.names.insert(step.name);
                 }
             }
             if let (Interest::Entries(_), Some(end)) = (interest, walk.end) {

@@ -34,7 +34,7 @@ async fn is_not_reported(watcher: &mut Watcher, directory: &Path) {
         if event.paths.contains(&marker) {
             return;
         }
-        assert!(!watcher.matters(Some(Ok(event.clone()))), "{event:?}");
+        assert_eq!(watcher.news(Some(Ok(event.clone()))), News::Nothing, "{event:?}");
     }
 }
 
@@ -58,6 +58,54 @@ fn a_write_a_rename_over_and_a_removal_are_seen() {
         fs::remove_file(&file).unwrap();
         is_reported(&mut watcher).await;
         fs::write(&file, "4").unwrap();
+        is_reported(&mut watcher).await;
+    });
+}
+
+/// Waits until `count` events are there to be read, and says whether reading them is enough for a report.
+async fn is_reported_at_once(watcher: &mut Watcher, count: usize) -> bool {
+    let deadline = Instant::now() + LONG;
+    while watcher.events.len() < count {
+        assert!(Instant::now() < deadline, "{} of {count} events came", watcher.events.len());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // Polled once, nothing is waited for.
+    futures_util::poll!(std::pin::pin!(watcher.changed())).is_ready()
+}
+
+#[test]
+fn a_whole_file_is_reported_at_once_if_nothing_else_has_just_happened() {
+    let (dir, aside) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (file, version) = (dir.path().join("daemons.yml"), dir.path().join("VERSION"));
+    fs::write(&file, "1").unwrap();
+    let replace = |file: &Path| {
+        fs::write(aside.path().join("new"), "2").unwrap();
+        fs::rename(aside.path().join("new"), file).unwrap();
+    };
+    block_on(async {
+        let mut watcher = Watcher::new().unwrap();
+        let interests = vec![Interest::Whole(file.clone()), Interest::Path(version.clone())];
+        assert!(watcher.watch(interests).is_empty());
+        replace(&file);
+        assert!(is_reported_at_once(&mut watcher, 1).await);
+
+        // One of several.
+        watcher.reported = None;
+        replace(&version);
+        replace(&file);
+        assert!(!is_reported_at_once(&mut watcher, 2).await);
+        is_reported(&mut watcher).await;
+
+        // Soon after another.
+        replace(&file);
+        watcher.reported = Some(Instant::now() + LONG);
+        assert!(!is_reported_at_once(&mut watcher, 1).await);
+        is_reported(&mut watcher).await;
+
+        // Written in place, it may be half of what it is to be.
+        watcher.reported = None;
+        fs::write(&file, "3").unwrap();
+        assert!(!is_reported_at_once(&mut watcher, 1).await);
         is_reported(&mut watcher).await;
     });
 }

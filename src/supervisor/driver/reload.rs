@@ -92,7 +92,7 @@ impl Configuration {
     /// What to watch, to learn that what is applied is not what [`read`](Self::read) would give.
     fn interests(&self) -> Vec<Interest> {
         let mut all =
-            vec![Interest::Path(self.file.clone()), Interest::Entries(sources::directory(&self.file))];
+            vec![Interest::Whole(self.file.clone()), Interest::Entries(sources::directory(&self.file))];
         for application in self.applied.iter().flat_map(|applied| applied.config.applications.values()) {
             all.extend(interests(application));
         }
@@ -158,8 +158,18 @@ impl Driver {
 
     /// Reads the configuration again and applies it, for `client` if there is one.
     pub(super) fn reload(&mut self, client: Option<(CallId, Replies)>, watcher: &mut Option<Watcher>) {
-        self.reloading();
         let read = sources::read(&self.configuration.file, self.configuration.root());
+        self.take(read, client, watcher);
+    }
+
+    /// Applies what was read of the configuration's files, or says why that cannot be.
+    fn take(
+        &mut self,
+        read: Result<Vec<SourceFile>, ReadError>,
+        client: Option<(CallId, Replies)>,
+        watcher: &mut Option<Watcher>,
+    ) {
+        self.reloading();
         let next = match read {
             Ok(files) => {
                 let next = self.configuration.make(&files);
@@ -195,7 +205,7 @@ impl Driver {
                 return;
             }
             tracing::info!("{} has changed", configuration.file.display());
-            return self.reload(None, watcher);
+            return self.take(Ok(files), None, watcher);
         }
         self.look_at_what_is_deployed();
     }
