@@ -2,6 +2,8 @@
 
 #[path = "../support/beanstalkd.rs"]
 mod beanstalkd;
+#[path = "../support/hung.rs"]
+mod hung;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -12,6 +14,7 @@ mod endless;
 mod hostile;
 mod idle;
 mod life;
+mod reading;
 mod releases;
 mod reload;
 mod scaling;

@@ -17,7 +17,7 @@ const NOBODY: u32 = 65534;
 
 /// Kills an instance, and waits until another process is ready in its place.
 #[track_caller]
-fn is_back_soon(supervisor: &Supervisor<'_>, id: &str) {
+pub(crate) fn is_back_soon(supervisor: &Supervisor<'_>, id: &str) {
     supervisor.wait_for(id, "ready");
     let pid = supervisor.pid(id);
     let begin = Instant::now();
