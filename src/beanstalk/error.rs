@@ -75,6 +75,15 @@ pub enum Malformed {
         /// The reply's first word.
         reply: &'static str,
     },
+    /// The end of a reserve that should have gone on: its time is not over, and nothing is reserved that
+    /// would be about to run out of its own.
+    #[error("{reply} ended a `{}` before its time", asked.word())]
+    Early {
+        /// What was asked.
+        asked: Verb,
+        /// The reply's first word.
+        reply: &'static str,
+    },
     /// A reply though nothing was asked.
     #[error("{reply} came though nothing had been asked")]
     Unasked {

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::client::Client;
 use super::error::Error;
 use super::pipeline::{Ask, NewJob};
 use crate::beanstalk::{
-    Command, Delay, Job, JobId, JobStatistics, Priority, Reply, ServerStatistics, StatisticsError,
+    Command, Delay, Job, JobId, JobStatistics, Malformed, Priority, Reply, ServerStatistics, StatisticsError,
     TubeStatistics, Verb, tube_list,
 };
 use crate::names::Tube;
@@ -62,6 +63,29 @@ impl Client {
     pub async fn reserve_with_timeout(&mut self, seconds: u32) -> Result<Reservation, Error> {
         let patience = Duration::from_secs(seconds.into()) + self.options().reply_timeout;
         self.wait_for_job(&Command::ReserveWithTimeout(seconds), Some(patience)).await
+    }
+
+    /// Waits for a job for `seconds` at most, or for as long as it takes; for one who has nothing reserved on
+    /// this connection. When the future is dropped the reserve goes on, see the module's head.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] also when the server says that there is none before half the time is over: asked
+    /// again at once, it would say so again at once.
+    pub async fn next_job(&mut self, seconds: Option<u32>) -> Result<Option<Job>, Error> {
+        let (begun, resumed) = (Instant::now(), self.is_waiting());
+        let (asked, found) = match seconds {
+            None => (Verb::Reserve, self.reserve().await?),
+            Some(seconds) => (Verb::ReserveWithTimeout, self.reserve_with_timeout(seconds).await?),
+        };
+        let in_time = || seconds.is_some_and(|most| begun.elapsed() * 2 >= Duration::from_secs(most.into()));
+        let reply = match found {
+            Reservation::Job(job) => return Ok(Some(job)),
+            // A reserve that was under way already had a time of its own.
+            Reservation::TimedOut if resumed || in_time() => return Ok(None),
+            Reservation::TimedOut => Reply::TimedOut.word(),
+            Reservation::DeadlineSoon => Reply::DeadlineSoon.word(),
+        };
+        Err(self.nonsense(asked, Malformed::Early { asked, reply }))
     }
 
     async fn wait_for_job(

@@ -27,7 +27,7 @@ pub struct Client {
     backoff: Backoff,
     /// When the next attempt to connect may be made; `None`: at once.
     not_before: Option<Instant>,
-    /// Whether this connection answered a call, so that the backoff may begin anew.
+    /// Whether this connection answered a call, so that after its end the backoff begins anew.
     proven: bool,
     /// Since when the server is away.
     away: Option<Instant>,
@@ -127,10 +127,11 @@ impl Client {
         }
     }
 
-    /// Closes the connection, if there is one, as if it had broken: the next call waits as the backoff
-    /// says before it connects again.
+    /// Closes the connection, if there is one, as of no use: the next call waits as the backoff says before
+    /// it connects again, and longer each time this happens.
     pub fn fail(&mut self) {
         if self.connection.is_some() {
+            self.proven = false;
             self.drop_connection();
         }
     }
@@ -301,10 +302,7 @@ impl Client {
 
     /// A reply came: the next connection need not wait long.
     pub(super) fn prove(&mut self) {
-        if !self.proven {
-            self.proven = true;
-            self.backoff.reset();
-        }
+        self.proven = true;
     }
 
     /// The error for a refusal; the connection is closed where it casts doubt.
@@ -318,6 +316,8 @@ impl Client {
     /// The error for a connection that broke while `verb` was the oldest command.
     pub(super) fn fault(&mut self, verb: Verb, fault: Fault) -> Error {
         let sent = self.connection.as_ref().is_some_and(|connection| connection.sent() > 0);
+        // Who speaks something else will do so on the next connection, too.
+        self.proven &= !matches!(fault, Fault::Malformed(_));
         self.drop_connection();
         let server = self.server.clone();
         match fault {
@@ -330,7 +330,13 @@ impl Client {
 
     /// The error for a reply that fits no branch of its call; the connection is closed.
     pub(super) fn mismatch(&mut self, asked: Verb, reply: &Reply) -> Error {
-        self.fault(asked, Fault::Malformed(Malformed::Mismatch { asked, reply: reply.word() }))
+        self.nonsense(asked, Malformed::Mismatch { asked, reply: reply.word() })
+    }
+
+    /// The error for a reply to `verb` that cannot be; the connection is closed.
+    pub(super) fn nonsense(&mut self, verb: Verb, source: Malformed) -> Error {
+        self.fail();
+        Error::Malformed { server: self.server.clone(), verb: Some(verb), source }
     }
 
     fn unreachable(&self, fault: Fault) -> Error {
@@ -346,6 +352,9 @@ impl Client {
         self.kept.clear();
         let now = Instant::now();
         self.away.get_or_insert(now);
+        if std::mem::take(&mut self.proven) {
+            self.backoff.reset();
+        }
         self.not_before = Some(now + self.backoff.wait());
     }
 }

@@ -9,7 +9,6 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep_until, timeout};
 
-use super::calls::Reservation;
 use super::client::Client;
 use super::error::Error;
 use super::options::Options;
@@ -83,8 +82,8 @@ impl Slot {
     }
 
     /// Waits for a job, once others have had the time to come back for theirs; `None`: first it
-    /// is to be said that the server is back.
-    async fn reserve(&mut self) -> Result<Option<Reservation>, Error> {
+    /// is to be said that the server is back, or that was a dropped reserve which has run out.
+    async fn reserve(&mut self) -> Result<Option<Job>, Error> {
         if !self.client.is_waiting() {
             self.connect().await?;
             if self.told {
@@ -94,15 +93,15 @@ impl Slot {
         if let Some(at) = self.client.yields() {
             sleep_until(at).await;
         }
-        self.client.reserve().await.map(Some)
+        self.client.next_job(None).await
     }
 
     /// A job that is there already.
-    async fn reserve_now(&mut self) -> Result<Reservation, Error> {
+    async fn reserve_now(&mut self) -> Result<Option<Job>, Error> {
         self.connect().await?;
         match self.client.yields() {
-            Some(_) => Ok(Reservation::TimedOut),
-            None => self.client.reserve_with_timeout(0).await,
+            Some(_) => Ok(None),
+            None => self.client.next_job(Some(0)).await,
         }
     }
 
@@ -196,9 +195,8 @@ impl Consumer {
             }
             let (server, outcome) = self.wait_for_any().await?;
             let error = match outcome {
-                Ok(Some(Reservation::Job(job))) => return Ok(Arrival::Job { server, job }),
-                // It is back; a dropped reserve with a timeout; one that a dying server let go.
-                Ok(None | Some(Reservation::TimedOut | Reservation::DeadlineSoon)) => continue,
+                Ok(Some(job)) => return Ok(Arrival::Job { server, job }),
+                Ok(None) => continue,
                 Err(error) => error,
             };
             self.slots[server].trouble = Some(error.clone());
@@ -241,8 +239,8 @@ impl Consumer {
                 continue;
             }
             match timeout(SLOW, slot.reserve_now()).await {
-                Ok(Ok(Reservation::Job(job))) => return Some((index, job)),
-                Ok(Ok(_)) => {}
+                Ok(Ok(Some(job))) => return Some((index, job)),
+                Ok(Ok(None)) => {}
                 Ok(Err(error)) => slot.trouble = Some(error),
                 Err(_) => slot.client.postpone(),
             }
@@ -251,7 +249,7 @@ impl Consumer {
     }
 
     /// A reserve of every server at once, until one of them has something to say.
-    async fn wait_for_any(&mut self) -> Result<(usize, Result<Option<Reservation>, Error>), Error> {
+    async fn wait_for_any(&mut self) -> Result<(usize, Result<Option<Job>, Error>), Error> {
         let mut reserves: Vec<(usize, Pin<Box<dyn Future<Output = _> + Send + '_>>)> =
             Vec::with_capacity(self.slots.len());
         for (index, slot) in self.slots.iter_mut().enumerate().filter(|(_, slot)| !slot.aside) {

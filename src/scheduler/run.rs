@@ -15,7 +15,7 @@ use super::round::{self, Broken, Patience};
 use super::{Options, ReadError, read};
 use crate::beanstalk::Job;
 use crate::names::{EntryName, Tube};
-use crate::queue::{self, Client, Error, Reservation};
+use crate::queue::{self, Client, Error};
 use crate::schedule::timetable::{Entry, Timetable};
 use crate::schedule::{Token, next_look, token_tube};
 use crate::watch::{Interest, Watcher};
@@ -78,7 +78,7 @@ enum Wake {
     End,
     Changed(Vec<String>),
     Connected,
-    Reserved(Result<Reservation, Error>),
+    Reserved(Result<Option<Job>, Error>),
     Failed(Error),
 }
 
@@ -151,12 +151,12 @@ impl Scheduler {
                     self.look().await;
                     self.reread();
                 }
-                Wake::Reserved(Ok(Reservation::Job(job))) => {
+                Wake::Reserved(Ok(Some(job))) => {
                     if self.turn(job).await.is_err() {
                         break;
                     }
                 }
-                Wake::Reserved(Ok(Reservation::TimedOut | Reservation::DeadlineSoon)) => {}
+                Wake::Reserved(Ok(None)) => {}
                 Wake::Reserved(Err(error)) | Wake::Failed(error) => self.failed(&error),
             }
         }
@@ -284,5 +284,5 @@ async fn wait(client: &mut Client, (session, again): (u64, Instant), idle: bool)
         return Wake::Connected;
     }
     let seconds = u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-    Wake::Reserved(client.reserve_with_timeout(seconds).await)
+    Wake::Reserved(client.next_job(Some(seconds)).await)
 }

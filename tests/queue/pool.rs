@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use abaqis_daemons::beanstalk::{Delay, Job, JobState};
 use abaqis_daemons::names::{ServerAddress, Tube};
-use abaqis_daemons::queue::{Arrival, Client, Consumer, Error, NewJob, Producer, Reservation};
+use abaqis_daemons::queue::{Arrival, Client, Consumer, Error, NewJob, Options, Producer, Reservation};
 
 use crate::beanstalkd::Beanstalkd;
 use crate::fake::Fake;
@@ -184,6 +184,68 @@ fn that_all_servers_are_away_is_an_error_and_not_told_of_each() {
         two.restart();
         until(async || consumer.connect().await.is_ok()).await;
         direct(&two).await.put(&job("two")).await.unwrap();
+        assert_eq!(next(&mut consumer).await.0, 1);
+    });
+}
+
+/// A server that says at once, however often it is asked, that there is no job.
+fn hasty(answer: &'static str) -> Fake {
+    Fake::start(move |mut peer, _| async move {
+        loop {
+            match peer.line().await.as_str() {
+                "" => return,
+                "reserve-with-timeout 0" => peer.say("TIMED_OUT\r\n").await,
+                _ => peer.say(answer).await,
+            }
+        }
+    })
+}
+
+#[test]
+fn a_server_that_ends_a_wait_at_once_is_taken_for_none_and_asked_ever_more_rarely() {
+    for (answer, line) in [("TIMED_OUT", "TIMED_OUT\r\n"), ("DEADLINE_SOON", "DEADLINE_SOON\r\n")] {
+        run(async {
+            let server = hasty(line);
+            let options = Options { backoff_max: Duration::from_mins(10), ..quick() };
+            let mut consumer = Consumer::new(&[server.address()], &options);
+            let began = Instant::now();
+            for _ in 0..8 {
+                let error = consumer.next().await.unwrap_err();
+                let expected = format!(
+                    "{} does not speak beanstalkd's protocol, the connection was closed: \
+                     {answer} ended a `reserve` before its time",
+                    server.address()
+                );
+                assert_eq!(error.to_string(), expected);
+            }
+            // 1 + 2 + 4 + … 64 ms, each shortened by its half at most.
+            assert!(began.elapsed() >= Duration::from_millis(63), "{:?}", began.elapsed());
+        });
+    }
+}
+
+#[test]
+fn a_wait_with_an_end_of_its_own_that_is_ended_at_once_is_no_wait() {
+    run(async {
+        let server = hasty("TIMED_OUT\r\n");
+        let mut client = Client::new(server.address(), quick());
+        assert_eq!(client.next_job(Some(0)).await.unwrap(), None);
+        let error = client.next_job(Some(60)).await.unwrap_err().to_string();
+        assert!(error.ends_with("TIMED_OUT ended a `reserve-with-timeout` before its time"), "{error}");
+        let real = Beanstalkd::start();
+        let mut client = direct(&real).await;
+        assert_eq!(client.next_job(Some(1)).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_server_that_ends_each_wait_at_once_does_not_keep_the_jobs_of_another_back() {
+    let real = Beanstalkd::start();
+    run(async {
+        let hasty = hasty("TIMED_OUT\r\n");
+        let mut consumer = Consumer::new(&[hasty.address(), real.address()], &quick());
+        let Ok(Arrival::Away { server: 0, .. }) = consumer.next().await else { panic!("not said") };
+        direct(&real).await.put(&job("x")).await.unwrap();
         assert_eq!(next(&mut consumer).await.0, 1);
     });
 }
