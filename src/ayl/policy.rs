@@ -17,6 +17,7 @@
 //!   worker has to stop        any       any           release at once, unpunished
 //!   body unreadable           -         -             bury
 //!   signature refused         -         -             bury
+//!   too large for an executor -         -             bury
 //! ```
 
 use std::fmt;
@@ -121,6 +122,13 @@ pub enum Cause {
     Unreadable(Unreadable),
     /// Its signature is not accepted.
     Untrusted(Untrusted),
+    /// It is more than an executor can be given.
+    TooLarge {
+        /// All that would go to the executor, in bytes.
+        bytes: usize,
+        /// How much of that may be.
+        most: usize,
+    },
 }
 
 impl Cause {
@@ -188,6 +196,11 @@ impl fmt::Display for Cause {
             Self::Stopped => f.write_str("the worker has to stop"),
             Self::Unreadable(reason) => reason.fmt(f),
             Self::Untrusted(reason) => reason.fmt(f),
+            Self::TooLarge { bytes, most } => write!(
+                f,
+                "it is too large to run: {bytes} bytes would go to the executor, at most {most}; \
+                 put less into the message, such as where the rest is to be found"
+            ),
         }
     }
 }

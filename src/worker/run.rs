@@ -18,12 +18,13 @@ use tokio::time::{Sleep, sleep_until};
 use super::busy_poll::{BusyPoll, awake};
 use super::core::{Action, Content, Core, Doing, Event};
 use super::executor::{Executor, Said};
-use super::frame::{FromExecutor, PROTOCOL, ToExecutor};
+use super::frame::{FrameError, FromExecutor, MAX_FRAME, PROTOCOL, ToExecutor};
 use super::journal::Journal;
 use super::launch::{Launch, Runtime};
 use super::link::{Judge, Link, News, Order};
 use super::relay::Log;
 use super::{Options, hooks, notify, program};
+use crate::ayl::Cause;
 use crate::beanstalk::JobId;
 use crate::names::Tube;
 
@@ -316,7 +317,7 @@ impl Worker {
                     return Some(Event::Died { how: "was not started".to_owned(), stderr: String::new() });
                 }
             },
-            Action::Run(id) => self.run_job(id),
+            Action::Run(id) => return self.run_job(id),
             Action::Report(report) => {
                 let frame = hooks::frame(&report).filter(|_| self.reports);
                 let (Some(frame), Stage::Up(executor)) = (frame, &mut self.stage) else {
@@ -353,10 +354,11 @@ impl Worker {
         }
     }
 
-    fn run_job(&mut self, id: JobId) {
-        let Some(job) = self.core.job() else { return };
-        let Content::Message(message) = &job.content else { return };
-        let Stage::Up(executor) = &mut self.stage else { return };
+    /// Has the executor run the job; or says why it never can.
+    fn run_job(&mut self, id: JobId) -> Option<Event> {
+        let job = self.core.job()?;
+        let Content::Message(message) = &job.content else { return None };
+        let Stage::Up(executor) = &mut self.stage else { return None };
         let run = ToExecutor::Run {
             id: id.0,
             tube: self.launch.tube.as_str(),
@@ -366,9 +368,16 @@ impl Worker {
             body: (self.launch.runtime == Runtime::Exec)
                 .then(|| std::str::from_utf8(&job.body).unwrap_or_default()),
         };
-        if let Err(error) = executor.send(&run) {
-            self.journal.nonsense(&error.to_string());
-            executor.kill();
+        match executor.send(&run) {
+            Ok(()) => None,
+            Err(FrameError::TooLong(bytes)) => {
+                Some(Event::Refused(Cause::TooLarge { bytes, most: MAX_FRAME }))
+            }
+            Err(error) => {
+                self.journal.nonsense(&error.to_string());
+                executor.kill();
+                None
+            }
         }
     }
 

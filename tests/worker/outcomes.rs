@@ -1,5 +1,6 @@
 //! The table of what becomes of a job, line by line.
 
+use crate::beanstalkd::Beanstalkd;
 use crate::scene::{Scene, message, until};
 
 #[test]
@@ -116,6 +117,24 @@ fn what_is_no_message_is_buried_with_the_reason_and_never_run() {
     worker.until_log("its \"type\" is \"mail\", expected \"ayl\"");
     worker.until_log("its \"failed_job_handler\" is \"explode\"".trim_start_matches("its "));
     assert!(scene.ledger().is_empty());
+}
+
+#[test]
+fn a_job_that_is_too_large_for_an_executor_is_buried_unrun_with_the_reason_and_ends_none() {
+    let scene = Scene::with(Beanstalkd::with(&["-z", "20000000"]));
+    let worker = scene.worker();
+    let executor = worker.executor();
+    let id = scene.put("delete", &format!("Ledger.write('run') # {}", "x".repeat(17_000_000)));
+    scene.until_state(id, Some("buried"));
+    worker.until_log(&format!(
+        "job {id} buried: it is too large to run: 17000064 bytes would go to the executor, at most 16777216; \
+         put less into the message, such as where the rest is to be found"
+    ));
+    let next = scene.put("delete", "Ledger.write('next')");
+    scene.until_state(next, None);
+    assert_eq!(scene.ledger(), ["next"]);
+    assert_eq!(worker.executor(), executor);
+    assert_eq!(scene.job(id, "reserves").as_deref(), Some("1"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::job::{Content, Facts, Job};
-use crate::ayl::{Handler, Outcome, Verdict};
+use crate::ayl::{Cause, Handler, Outcome, Verdict};
 use crate::beanstalk::{JobId, Priority};
 
 /// What happened, told by the shell.
@@ -42,6 +42,8 @@ pub enum Event {
         /// The executor's memory, in bytes, if it said.
         memory: Option<u64>,
     },
+    /// The executor cannot be given the job, and has got nothing of it: why it never can.
+    Refused(Cause),
     /// The executor has told the application's mailer.
     Reported,
     /// The executor is dead.
@@ -187,4 +189,16 @@ pub struct Report {
     pub failure: Option<Failure>,
     /// The job's code, if it was a message.
     pub code: Option<String>,
+}
+
+impl Report {
+    /// Whether the old worker told the application's mailer of such a verdict.
+    pub(super) fn is_due(verdict: &Verdict) -> bool {
+        match verdict {
+            Verdict::Delete(cause) | Verdict::Bury(cause) => {
+                cause.is_failure() && *cause != Cause::AskedToBury
+            }
+            Verdict::Release { .. } => false,
+        }
+    }
 }

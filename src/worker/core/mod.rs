@@ -167,6 +167,7 @@ impl Core {
                 self.leave(1, Some(format!("the application does not boot: {reason}")), now);
             }
             Event::Ran { outcome, failure, memory } => self.ran(outcome, failure, memory),
+            Event::Refused(cause) => self.refused(cause),
             Event::Reported => {
                 if let Executor::Busy(life) = self.executor {
                     self.executor = Executor::Free(life);
@@ -336,7 +337,7 @@ impl Core {
         if let Verdict::Delete(Cause::Exited(status)) = verdict {
             self.exit(status, now);
         }
-        if verdict_is_reported(&verdict) && self.reports.len() < REPORTS {
+        if Report::is_due(&verdict) && self.reports.len() < REPORTS {
             let code = match job.content {
                 Content::Message(message) => Some(message.code),
                 Content::Refused(_) => None,
@@ -357,6 +358,12 @@ impl Core {
             _ => return,
         };
         job.judge(Judgement::Ran(outcome), failure);
+    }
+
+    fn refused(&mut self, cause: Cause) {
+        let (Executor::Busy(life), Some(job)) = (&self.executor, &mut self.job) else { return };
+        self.executor = Executor::Free(*life);
+        job.judge(Judgement::Refused(cause), None);
     }
 
     fn died(&mut self, how: String, stderr: String, now: Duration) {
@@ -383,13 +390,5 @@ impl Core {
             }
             (Executor::Absent { .. } | Executor::Ending { .. }, None) => {}
         }
-    }
-}
-
-/// Whether the old worker told the application's mailer of it.
-fn verdict_is_reported(verdict: &Verdict) -> bool {
-    match verdict {
-        Verdict::Delete(cause) | Verdict::Bury(cause) => cause.is_failure() && *cause != Cause::AskedToBury,
-        Verdict::Release { .. } => false,
     }
 }

@@ -66,6 +66,24 @@ fn what_cannot_be_run_is_buried_with_the_reason() {
 }
 
 #[test]
+fn what_no_executor_can_be_given_is_buried_and_harms_none() {
+    let mut play = Play::running(settings(), None);
+    let cause = Cause::TooLarge { bytes: 3, most: 2 };
+    play.tell(Event::Refused(cause.clone()));
+    assert_eq!(
+        play.said,
+        [Action::Ask(Ask::Settle {
+            id: ID,
+            verdict: Verdict::Bury(cause),
+            priority: facts().priority,
+            reserve: false
+        })]
+    );
+    let said = play.answer(Answer::Found(true));
+    assert!(matches!(said, [Action::Settled { .. }, Action::Report(_)]), "{said:?}");
+}
+
+#[test]
 fn a_long_job_is_touched_at_a_third_of_its_time() {
     let mut play = Play::idle(settings());
     play.reserved(message(None));
