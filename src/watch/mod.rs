@@ -15,11 +15,11 @@
 //!
 //! A change is reported when nothing more has happened for a while, since a file that
 //! is written, or one of several, is not yet what it is to be. One that was made aside
-//! and renamed into place is, and is reported at once where it stands alone:
+//! and renamed into place is, and is reported at once if it stands for itself:
 //!
 //! ```text
 //!     written:    1  2  3 ........ report
-//!     renamed:    1 report         2  3 ........ report     the second is soon after the first
+//!     renamed:    1 report  2  3 ........ report     2 comes soon after a report
 //! ```
 
 mod path;
@@ -134,7 +134,7 @@ impl Watcher {
     }
 
     /// Waits until something of interest may have changed and it is quiet again, or a whole
-    /// file was renamed into place while it was quiet.
+    /// file was renamed into place and nothing was reported for as long.
     ///
     /// May be dropped and called again: nothing is lost.
     pub async fn changed(&mut self) -> Vec<String> {
@@ -144,12 +144,16 @@ impl Watcher {
                 None => self.events.recv().await,
                 Some(at) => tokio::select! {
                     event = self.events.recv() => event,
-                    () = sleep_until(at) => return self.report(),
+                    () = sleep_until(at) => {
+                        self.changed = None;
+                        return self.report();
+                    }
                 },
             };
             match self.news(event) {
                 News::Nothing => {}
-                News::Whole if self.is_quiet() => return self.report(),
+                // What else has changed by now is reported when that is through with it.
+                News::Whole if self.reported.is_none_or(|at| at.elapsed() >= QUIET) => return self.report(),
                 News::Whole | News::Changed => {
                     let now = Instant::now();
                     self.changed = Some((self.changed.map_or(now, |(first, _)| first), now));
@@ -158,13 +162,7 @@ impl Watcher {
         }
     }
 
-    /// Whether nothing else has happened for a while.
-    fn is_quiet(&self) -> bool {
-        self.changed.is_none() && self.reported.is_none_or(|reported| reported.elapsed() >= QUIET)
-    }
-
     fn report(&mut self) -> Vec<String> {
-        self.changed = None;
         self.reported = Some(Instant::now());
         self.arm()
     }
