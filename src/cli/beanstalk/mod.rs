@@ -23,6 +23,7 @@ mod progress;
 mod put;
 mod relocate;
 mod scan;
+mod search;
 mod session;
 mod statistics;
 mod target;

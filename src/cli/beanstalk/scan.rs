@@ -9,8 +9,8 @@
 //!
 //! Ids are given in order and never again, so most of them are of jobs long gone. Jobs that
 //! are there are mostly recent: from the newest downwards they are found soon, and the
-//! count says when to stop. Nothing is reserved, so workers go on; jobs that come or go
-//! meanwhile may be seen or not.
+//! count says when to stop ([`Search`]). Nothing is reserved, so workers go on; jobs that come
+//! or go meanwhile may be seen or not.
 
 use std::cell::Cell;
 use std::io;
@@ -20,8 +20,11 @@ use bytes::Bytes;
 use super::fault::{broken, fault};
 use super::progress::Bar;
 use super::say;
+use super::search::{Search, Step};
 use super::session::Interrupt;
-use crate::beanstalk::{Command, Delay, JobBrief, JobId, JobState, Priority, Refusal, Reply, Ttr};
+use crate::beanstalk::{
+    Command, Delay, JobBrief, JobId, JobState, Priority, Refusal, Reply, StatisticsError, Ttr,
+};
 use crate::cli::exit::Error;
 use crate::names::Tube;
 use crate::queue::{self, Client, NewJob};
@@ -74,42 +77,81 @@ pub(super) async fn find(
     scope: &Scope,
     interrupt: &Interrupt,
 ) -> Result<Vec<Found>, Error> {
-    let expected = count(client, scope).await.map_err(|error| fault(&error))?;
-    if expected == 0 {
+    let first = count(client, scope).await?;
+    if first == 0 {
         return Ok(Vec::new());
     }
-    let newest = newest(client).await.map_err(|error| fault(&error))?;
-    let mut found: Vec<Found> = Vec::new();
-    let mut tubes: Vec<Tube> = Vec::new();
-    let mut wrong = None;
-    let all_found = Cell::new(false);
-    let bar = Bar::new(expected);
-    let ids = (1..=newest).rev().take_while(|_| !all_found.get() && !interrupt.came());
-    let looked = client.pipeline(ids.map(|id| Command::StatsJob(JobId(id))), |_, reply| {
-        let Reply::Data(data) = reply else { return };
-        match JobBrief::parse(&data) {
-            Ok(job) if matches!(scope, Scope::Tube(tube) if tube.as_str() != job.tube) => {}
-            Ok(job) => {
-                // A million jobs share a few names.
-                let Some(tube) = shared(&mut tubes, job.tube) else { return };
-                found.push(Found::new(&job, tube));
-                all_found.set(found.len() as u64 >= expected);
-                bar.show(found.len() as u64);
+    let newest = newest(client).await?;
+    let bar = Bar::new(first);
+    let mut looker = Looker { scope, tubes: Vec::new(), wrong: None, search: Search::new(newest) };
+    // Again, since what was put before the newest id was known is found as well.
+    looker.search.counted(count(client, scope).await?);
+    while !interrupt.came() {
+        match looker.search.next() {
+            Step::Over => break,
+            Step::Look(ids) => {
+                looker.look(client, &ids.rev().collect::<Vec<_>>(), interrupt).await?;
+                bar.show(looker.search.found());
             }
-            Err(error) => wrong = Some(error),
+            Step::Recount => {
+                let ids = looker.search.again(self::newest(client).await?);
+                looker.look(client, &ids, interrupt).await?;
+                looker.search.counted(count(client, scope).await?);
+            }
         }
-    });
-    looked.await.map_err(|error| broken(&error))?;
+    }
     bar.end();
-    if let Some(error) = wrong {
+    if let Some(error) = looker.wrong {
         say(&format!("a job was left out, its statistics are of another form: {error}"));
     }
-    let missing = expected.saturating_sub(found.len() as u64);
-    if missing > 0 && !interrupt.came() {
-        say(&format!("{missing} of {expected} jobs went away while they were looked for"));
+    let found = looker.search.into_found();
+    if found.len() as u64 != first && !interrupt.came() {
+        let last = found.len();
+        say(&format!("jobs came or went while they were looked for: {first} at first, {last} at last"));
     }
-    found.reverse();
     Ok(found)
+}
+
+/// Looks for the jobs that a search asks for.
+struct Looker<'a> {
+    scope: &'a Scope,
+    /// A million jobs share a few names.
+    tubes: Vec<Tube>,
+    wrong: Option<StatisticsError>,
+    search: Search<Found>,
+}
+
+impl Looker<'_> {
+    /// Looks at the jobs of `ids`, in this order, until all are found.
+    async fn look(&mut self, client: &mut Client, ids: &[u64], interrupt: &Interrupt) -> Result<(), Error> {
+        let all_found = Cell::new(false);
+        let asked = ids.iter().take_while(|_| !all_found.get() && !interrupt.came());
+        let mut due = ids.iter();
+        let looked = client.pipeline(asked.map(|&id| Command::StatsJob(JobId(id))), |_, reply| {
+            let Some(&id) = due.next() else { return };
+            let found = self.found(&reply);
+            self.search.note(id, found);
+            all_found.set(self.search.has_all());
+        });
+        looked.await.map_err(|error| broken(&error))
+    }
+
+    /// The job that the server tells of, if it is one of those looked for.
+    fn found(&mut self, reply: &Reply) -> Option<Found> {
+        let Reply::Data(data) = reply else { return None };
+        match JobBrief::parse(data) {
+            Ok(job) if matches!(self.scope, Scope::Tube(tube) if tube.as_str() != job.tube) => None,
+            Ok(job) => {
+                let tube = shared(&mut self.tubes, job.tube)?;
+                Some(Found::new(&job, tube))
+            }
+            Err(error) => {
+                self.wrong = Some(error);
+                self.search.unreadable();
+                None
+            }
+        }
+    }
 }
 
 /// Hands each job and its body to `take`; a job that has gone meanwhile is left out.
@@ -148,21 +190,26 @@ fn shared(tubes: &mut Vec<Tube>, name: &str) -> Option<Tube> {
     Some(tube)
 }
 
-async fn count(client: &mut Client, scope: &Scope) -> Result<u64, queue::Error> {
-    Ok(match scope {
+/// How many jobs there are.
+async fn count(client: &mut Client, scope: &Scope) -> Result<u64, Error> {
+    let counted = match scope {
         Scope::Tube(tube) => client
             .stats_tube(tube)
-            .await?
-            .map_or(0, |tube| tube.ready + tube.reserved + tube.delayed + tube.buried),
+            .await
+            .map(|tube| tube.map_or(0, |tube| tube.ready + tube.reserved + tube.delayed + tube.buried)),
         Scope::Server => {
-            let server = client.stats().await?;
-            server.ready + server.reserved + server.delayed + server.buried
+            client.stats().await.map(|server| server.ready + server.reserved + server.delayed + server.buried)
         }
-    })
+    };
+    counted.map_err(|error| fault(&error))
 }
 
 /// The highest id that a job can have.
-async fn newest(client: &mut Client) -> Result<u64, queue::Error> {
+async fn newest(client: &mut Client) -> Result<u64, Error> {
+    probe(client).await.map_err(|error| fault(&error))
+}
+
+async fn probe(client: &mut Client) -> Result<u64, queue::Error> {
     if let Ok(probe) = PROBE.parse() {
         client.use_tube(&probe).await?;
     }
