@@ -2,7 +2,7 @@
 
 use super::core::Facts;
 use crate::ayl::{Verdict, deaths_before};
-use crate::beanstalk::{Command, Delay, JobId, Priority};
+use crate::beanstalk::{Command, Delay, JobId, JobStatistics, Priority};
 use crate::queue::{Client, Error};
 
 /// Carries out a verdict; whether the job was there.
@@ -20,19 +20,28 @@ pub(super) async fn settle(
     found(client.carry_out(&command).await)
 }
 
-/// What the queue knows of a job; `None` if there is no such job.
-pub(super) async fn facts(client: &mut Client, id: JobId) -> Result<Option<Facts>, Error> {
-    Ok(client.stats_job(id).await?.map(|statistics| {
-        // What ended a reservation is counted, but for the end of a connection.
-        let explained = statistics.timeouts + statistics.releases + statistics.buries + 1;
-        Facts {
-            ttr: statistics.ttr,
-            priority: statistics.priority,
-            reserves: u32::try_from(statistics.reserves).unwrap_or(u32::MAX),
-            deaths: deaths_before(statistics.delay.0),
-            worker_deaths: statistics.reserves.saturating_sub(explained),
-        }
-    }))
+/// What the queue knows of a job; `None` if there is no such job. `alone` says whether this is the only server.
+pub(super) async fn facts(client: &mut Client, id: JobId, alone: bool) -> Result<Option<Facts>, Error> {
+    Ok(client.stats_job(id).await?.map(|statistics| told_by(&statistics, alone)))
+}
+
+/// What ended a reservation is counted, but for the end of its connection. With one server that is a worker's
+/// death. With several, a worker that waits at all of them and gets two jobs at once gives one back
+/// so ([`Consumer`](crate::queue::Consumer)): that says nothing of the job, and is no try.
+fn told_by(statistics: &JobStatistics, alone: bool) -> Facts {
+    let explained = statistics.timeouts + statistics.releases + statistics.buries + 1;
+    let (reserves, worker_deaths) = if alone {
+        (statistics.reserves, statistics.reserves.saturating_sub(explained))
+    } else {
+        (statistics.reserves.min(explained), 0)
+    };
+    Facts {
+        ttr: statistics.ttr,
+        priority: statistics.priority,
+        reserves: u32::try_from(reserves).unwrap_or(u32::MAX),
+        deaths: deaths_before(statistics.delay.0),
+        worker_deaths,
+    }
 }
 
 /// Whether a command found its job. A job that the server buried for want of memory was
@@ -58,6 +67,17 @@ mod tests {
     use super::*;
     use crate::beanstalk::{Refusal, Verb};
     use crate::names::ServerAddress;
+
+    #[test]
+    fn with_several_servers_a_reservation_that_ended_with_its_connection_is_neither_a_try_nor_a_death() {
+        let yaml = "---\nid: 1\ntube: t\nstate: reserved\npri: 5\nage: 9\ndelay: 13\nttr: 60\ntime-left: 59\n\
+                    file: 0\nreserves: 7\ntimeouts: 1\nreleases: 2\nburies: 0\nkicks: 0\n";
+        let statistics = JobStatistics::parse(yaml.as_bytes()).unwrap();
+        let facts = told_by(&statistics, true);
+        assert_eq!((facts.reserves, facts.worker_deaths, facts.deaths), (7, 3, 2));
+        let facts = told_by(&statistics, false);
+        assert_eq!((facts.reserves, facts.worker_deaths, facts.deaths), (4, 0, 2));
+    }
 
     #[test]
     fn what_was_refused_or_never_sent_is_not_taken_for_done() {

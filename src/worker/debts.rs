@@ -96,7 +96,7 @@ async fn attempt(
         return Ok(None);
     }
     if job.facts.is_none() {
-        job.facts = asking::facts(client, job.id).await?;
+        job.facts = asking::facts(client, job.id, false).await?;
     }
     let Some((verdict, priority)) = job.verdict(handler) else { return Ok(None) };
     job.told();

@@ -336,7 +336,10 @@ impl Link {
     async fn answer(&mut self, ask: Ask) -> Result<Answer, Error> {
         Ok(match ask {
             Ask::Reserve | Ask::Regain(_) => Answer::Nothing,
-            Ask::Facts(id) => Answer::Facts(asking::facts(self.client()?, id).await?),
+            Ask::Facts(id) => {
+                let alone = self.servers.len() == 1;
+                Answer::Facts(asking::facts(self.client()?, id, alone).await?)
+            }
             Ask::Touch(id) => Answer::Found(found(self.client()?.carry_out(&Command::Touch(id)).await)?),
             Ask::Settle { id, verdict, priority, .. } => {
                 Answer::Found(asking::settle(self.client()?, id, &verdict, priority).await?)

@@ -67,6 +67,21 @@ fn what_a_job_came_to_is_told_its_server_though_nothing_was_known_of_it_before()
 }
 
 #[test]
+fn a_job_that_workers_of_several_servers_gave_back_unrun_has_all_its_tries_still() {
+    let scene = Scene::new();
+    let other = Beanstalkd::start();
+    let body = message("decay", "raise 'boo'").replace("delay\":0", "delay\":1000");
+    let id = scene.put_body(&body, 60);
+    for _ in 0..11 {
+        // As a worker does that another server gave a job in the same moment.
+        assert!(scene.ask("watch t\r\nreserve\r\n").contains("RESERVED"));
+    }
+    let _worker = worker_of_both(&scene, &other);
+    scene.until_state(id, Some("delayed"));
+    assert_eq!(scene.job(id, "delay").as_deref(), Some("1000"));
+}
+
+#[test]
 fn a_server_that_is_not_there_at_boot_is_used_when_it_is() {
     let mut scene = Scene::new();
     let other = Beanstalkd::start();

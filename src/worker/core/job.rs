@@ -24,11 +24,13 @@ pub struct Facts {
     pub ttr: Ttr,
     /// Kept when the job is released or buried.
     pub priority: Priority,
-    /// How often it was reserved, this time included.
+    /// How often it was reserved, this time included; with several servers not counting reservations that
+    /// ended with their connection.
     pub reserves: u32,
     /// How many executors died over it before this run.
     pub deaths: u32,
-    /// How many connections ended while they had it reserved: workers that died whole.
+    /// How many connections ended while they had it reserved: workers that died whole. With several servers
+    /// nobody knows.
     pub worker_deaths: u64,
 }
 
