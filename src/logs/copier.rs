@@ -1,28 +1,31 @@
 //! The thread that copies from pipes to log files. It may wait for the disk; [`Turn`] keeps it and the
 //! capturing thread apart.
+//!
+//! ```text
+//!   capture ─ can be read ─► queue ─► read, write ─► nothing more: capture waits for the pipe again
+//!                                      ▲     │
+//!                                      └─────┘ it flows: looked at when its breath is over
+//! ```
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::FileLog;
 use super::file::LogFile;
 use super::lines::Missed;
-use super::pace::Pace;
+use super::pace::{Next, Pace};
 use super::turn::Turn;
-use crate::process::{Poller, hold_signals};
+use crate::process::{Poller, hold_signals, pipe_room};
 
 /// How much is read of one daemon at once, in bytes.
 const READ: usize = 64 * 1024;
-
-/// How often one is read before the others have their turn.
-const READS: usize = 16;
 
 enum Work {
     Add { token: u64, one: Box<Copied> },
@@ -38,6 +41,7 @@ struct Copied {
     pipe: Arc<File>,
     turn: Arc<Turn>,
     file: LogFile,
+    pace: Pace,
 }
 
 /// The thread that copies from pipes to files.
@@ -62,8 +66,7 @@ impl Files {
         let (queue, work) = channel();
         let done = Arc::<Done>::default();
         let thread = thread::Builder::new().name("log-files".to_owned()).stack_size(256 * 1024);
-        let (poller, pace) = (Arc::clone(poller), Pace::default());
-        let copier = Copier { work, done: Arc::clone(&done), poller, copied: HashMap::new(), pace };
+        let copier = Copier::new(work, Arc::clone(&done), Arc::clone(poller));
         let thread = thread.spawn(move || {
             hold_signals();
             copier.run();
@@ -73,7 +76,8 @@ impl Files {
 
     pub(super) fn add(&self, token: u64, name: &Arc<str>, log: &FileLog, pipe: Arc<File>, turn: Arc<Turn>) {
         let file = LogFile::new(Arc::clone(name), log.clone());
-        self.send(Work::Add { token, one: Box::new(Copied { pipe, turn, file }) });
+        let pace = Pace::new(pipe_room(&pipe));
+        self.send(Work::Add { token, one: Box::new(Copied { pipe, turn, file, pace }) });
     }
 
     /// Has what is in the pipe copied to the file, after a note of what is missing there.
@@ -124,36 +128,25 @@ pub(super) struct Copier {
     done: Arc<Done>,
     poller: Arc<Poller>,
     copied: HashMap<u64, Copied>,
-    pace: Pace,
+    /// Those that are looked at again unasked, by when that is.
+    flowing: BTreeSet<(Instant, u64)>,
 }
 
 impl Copier {
+    fn new(work: Receiver<Work>, done: Arc<Done>, poller: Arc<Poller>) -> Self {
+        Self { work, done, poller, copied: HashMap::new(), flowing: BTreeSet::new() }
+    }
+
     pub(super) fn run(mut self) {
         let mut buffer = vec![0; READ];
-        // Those whose turn is over although there may be more to read.
-        let mut more = VecDeque::new();
-        loop {
-            let work = match self.work.try_recv() {
-                Ok(work) => work,
-                Err(TryRecvError::Empty) => match more.pop_front() {
-                    Some(token) => Work::Copy { token, missed: Missed::default() },
-                    None => match self.work.recv() {
-                        Ok(work) => work,
-                        Err(_) => return,
-                    },
-                },
-                // What is left in the pipes is the next program's.
-                Err(TryRecvError::Disconnected) => return,
-            };
+        // What is left in the pipes when nobody asks any more is the next program's.
+        while let Some(work) = self.next() {
             match work {
                 Work::Add { token, one } => drop(self.copied.insert(token, *one)),
-                Work::Copy { token, missed } => {
-                    if self.copy(token, &missed, &mut buffer) {
-                        self.done.left.fetch_sub(1, SeqCst);
-                    } else {
-                        more.push_back(token);
-                    }
-                }
+                Work::Copy { token, missed } => match self.copy(token, &missed, &mut buffer) {
+                    Some(next) => drop(self.flowing.insert((next, token))),
+                    None => drop(self.done.left.fetch_sub(1, SeqCst)),
+                },
                 Work::Note { token, missed } => {
                     if let Some(one) = self.copied.get_mut(&token) {
                         one.file.miss(&missed);
@@ -171,47 +164,60 @@ impl Copier {
         }
     }
 
-    /// Whether there is nothing more to do for it.
-    fn copy(&mut self, token: u64, missed: &Missed, buffer: &mut [u8]) -> bool {
-        let Some(one) = self.copied.get_mut(&token) else { return true };
+    /// Waits for something to do. What was asked for comes first: those that flow come again and again.
+    fn next(&mut self) -> Option<Work> {
+        let Some(&(due, token)) = self.flowing.first() else { return self.work.recv().ok() };
+        match self.work.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(work) => Some(work),
+            Err(RecvTimeoutError::Timeout) => {
+                self.flowing.pop_first();
+                Some(Work::Copy { token, missed: Missed::default() })
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// When to do so again; `None`: once it is asked for.
+    fn copy(&mut self, token: u64, missed: &Missed, buffer: &mut [u8]) -> Option<Instant> {
+        let one = self.copied.get_mut(&token)?;
         one.file.miss(missed);
-        for _ in 0..READS {
+        let mut found = 0;
+        loop {
             if !one.turn.begin() {
                 // It was taken; the other thread listens to the pipe.
                 one.turn.rest();
-                return true;
+                return None;
             }
             let read = (&*one.pipe).read(buffer);
             one.turn.done();
-            let more = match read {
+            match read {
                 Ok(n) if n > 0 => {
                     one.file.write(&buffer[..n]);
-                    let alone = self.done.left.load(SeqCst) <= 1;
-                    match self.pace.after(n, alone, Instant::now()) {
-                        Some(breath) => {
-                            thread::sleep(breath);
-                            true
-                        }
-                        // What there was was read.
-                        None => n == buffer.len(),
+                    self.done.steps.fetch_add(1, SeqCst);
+                    found += n;
+                    if n < buffer.len() || found >= one.pace.turn() {
+                        break;
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(_) | Err(_) => {
                     one.turn.end();
                     let _ = self.poller.again(&one.pipe, token);
-                    return true;
+                    return None;
                 }
-            };
-            self.done.steps.fetch_add(1, SeqCst);
-            if !more {
-                one.turn.rest();
-                let _ = self.poller.again(&one.pipe, token);
-                return true;
             }
         }
-        false
+        let now = Instant::now();
+        match one.pace.after(found, now) {
+            Next::Again => Some(now),
+            Next::Breathe(breath) => Some(now + breath),
+            Next::Wait => {
+                one.turn.rest();
+                let _ = self.poller.again(&one.pipe, token);
+                None
+            }
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub use poller::Poller;
 pub use runtime::block_on;
 pub use signal::{Signal, UnknownSignal};
 pub use slim::{slim, stay_slim};
-pub use sockets::{connect_now, output_pipe};
+pub use sockets::{connect_now, output_pipe, pipe_room};
 pub use spawn::spawn;
 pub use strangers::{Stranger, Strangers, reap_strangers};
 pub use users::Identity;

@@ -1,7 +1,7 @@
 //! Sockets and pipes for others, where the standard library does not go far enough.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -27,4 +27,10 @@ pub fn output_pipe(size: Option<i32>) -> io::Result<(OwnedFd, OwnedFd)> {
         let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(size));
     }
     Ok((reader, writer))
+}
+
+/// How many bytes a pipe holds, from one of its ends; of what is no pipe, as many as a pipe usually does.
+pub fn pipe_room(pipe: impl AsFd) -> usize {
+    const USUAL: usize = 64 * 1024;
+    fcntl(pipe, FcntlArg::F_GETPIPE_SZ).ok().and_then(|room| room.try_into().ok()).unwrap_or(USUAL)
 }

@@ -9,8 +9,7 @@ use super::*;
 /// Files, and what is to copy to them once somebody has it run.
 pub(in crate::logs) fn idle(poller: &Arc<Poller>) -> (Files, Copier) {
     let ((queue, work), done) = (channel(), Arc::<Done>::default());
-    let (poller, pace) = (Arc::clone(poller), Pace::default());
-    let copier = Copier { work, done: Arc::clone(&done), poller, copied: HashMap::new(), pace };
+    let copier = Copier::new(work, Arc::clone(&done), Arc::clone(poller));
     (Files { queue, thread: thread::spawn(|| ()), done }, copier)
 }
 
