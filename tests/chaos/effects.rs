@@ -1,12 +1,13 @@
 //! Which faults took hold: told by what the programs said of them, and by what they went through.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::host::now;
-use crate::site::Site;
-use crate::verdict::Happened;
+use crate::host::{Host, now};
+use crate::settings::SETTINGS;
+use crate::verdict::Moment;
 
 /// What is said where a fault has taken hold.
 const SAID: [(&str, &str); 12] = [
@@ -45,11 +46,12 @@ const DONE: [&str; 16] = [
 ];
 
 /// How often each thing happened that faults are to bring about.
-pub(crate) struct Effects(Vec<(&'static str, usize)>);
+pub(crate) struct Effects(Vec<(String, usize)>);
 
 impl Effects {
-    /// Those on a site that these faults happened to, of whose jobs this many were not put for certain.
-    pub(crate) fn of(site: &Site, faults: &[Happened], uncertain: usize) -> Self {
+    /// Those on this host, of whose jobs this many were not put for certain.
+    pub(crate) fn of(host: &Host, uncertain: usize) -> Self {
+        let (site, faults) = (&host.site, &host.faults);
         let said = [site.log(), site.journal()];
         let times = |phrase: &str| said.iter().map(|text| text.matches(phrase).count()).sum();
         let mut all: Vec<(&str, usize)> = SAID.map(|(what, phrase)| (what, times(phrase))).to_vec();
@@ -63,19 +65,27 @@ impl Effects {
         let (fast, slow) = clocks(&site.ledger());
         all.extend([("jobs run by a fast clock", fast), ("jobs run by a slow clock", slow)]);
         all.push(("jobs not put for certain", uncertain));
+        all.push(("second supervisors refused", host.seconds));
         all.extend(
             DONE.map(|what| (what, faults.iter().filter(|fault| fault.what.starts_with(what)).count())),
         );
-        let forked = |fault: &&Happened| {
-            fault.what.starts_with("Kill(Executor") && fault.what.contains("forked: true")
-        };
-        all.push(("kills of forked executors", faults.iter().filter(forked).count()));
+        let mut all: Vec<(String, usize)> =
+            all.into_iter().map(|(what, times)| (what.to_owned(), times)).collect();
+        let forked = faults
+            .iter()
+            .filter(|fault| fault.what.starts_with("Kill(Executor") && fault.what.contains("forked: true"));
+        all.push(("kills of forked executors".to_owned(), forked.count()));
+        all.extend(
+            took_hold(&said[0], &host.edits)
+                .into_iter()
+                .map(|(key, times)| (format!("edits of {key}"), times)),
+        );
         Self(all)
     }
 
     /// What never happened.
-    pub(crate) fn missing(&self) -> Vec<&'static str> {
-        self.0.iter().filter(|(_, times)| *times == 0).map(|(what, _)| *what).collect()
+    pub(crate) fn missing(&self) -> Vec<&str> {
+        self.0.iter().filter(|(_, times)| *times == 0).map(|(what, _)| what.as_str()).collect()
     }
 }
 
@@ -96,4 +106,42 @@ fn clocks(ledger: &str) -> (usize, usize) {
     });
     let ahead: Vec<i64> = beats.collect();
     (ahead.iter().filter(|ahead| **ahead > 1).count(), ahead.iter().filter(|ahead| **ahead < -1).count())
+}
+
+/// How often an edit of each key took hold: after it, and before the next one, the supervisor read the
+/// file and applied what it read.
+fn took_hold(log: &str, edits: &[(Moment, Vec<String>)]) -> BTreeMap<String, usize> {
+    let lines: Vec<(Moment, &str)> = log
+        .lines()
+        .filter_map(|line| {
+            let (at, text) = line.trim_start().split_once(' ')?;
+            Some((at.parse().ok()?, text))
+        })
+        .collect();
+    let keys = ["beanstalk", "watch", "applications", "daemons"].map(str::to_owned);
+    let of_settings = SETTINGS.iter().flat_map(|setting| {
+        setting.values.iter().flat_map(|value| setting.keys(value)).collect::<Vec<String>>()
+    });
+    let mut times: BTreeMap<String, usize> =
+        keys.into_iter().chain(of_settings).map(|key| (key, 0)).collect();
+    for (i, (from, keys)) in edits.iter().enumerate() {
+        let to = edits.get(i + 1).map_or(Moment::MAX, |(next, _)| *next);
+        let mut meanwhile = lines.iter().filter(|(at, _)| (*from..to).contains(at)).map(|(_, text)| text);
+        let read = meanwhile.any(|text| text.contains(".yml has changed") || text.contains("reload, "));
+        if read && meanwhile.any(|text| text.contains("the configuration is applied")) {
+            for key in keys {
+                *times.entry(key.clone()).or_default() += 1;
+            }
+        }
+    }
+    times
+}
+
+#[test]
+fn an_edit_takes_hold_when_what_was_read_after_it_is_applied_before_the_next() {
+    let edits = [(100, vec!["nice".to_owned()]), (600, vec!["user".to_owned()]), (1100, vec![])];
+    let log = "  90  daemons.yml has changed\n 120  the configuration is applied\n\
+               700  daemons.yml has changed\n 720  the configuration is applied: 3 of 4\n";
+    let times = took_hold(log, &edits);
+    assert_eq!((times["nice"], times["user"], times["umask"]), (0, 1, 0));
 }

@@ -10,12 +10,13 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::journal;
 use crate::lookout::Lookout;
-use crate::operators::Operators;
+use crate::operators::{Operators, filled_in};
 use crate::processes::{Process, descriptors, kill, mains, marked, still_lives};
 use crate::random::Random;
 use crate::schedule::{Disk, Edit, Fault, Planned, Whom};
+use crate::settings::SETTINGS;
 use crate::site::Site;
-use crate::verdict::{Happened, Moment, Put, Reach};
+use crate::verdict::{Happened, Moment, Put, Reach, Tampered};
 
 /// Between two jobs.
 const BEAT: Duration = Duration::from_millis(40);
@@ -27,6 +28,10 @@ pub(crate) struct Host {
     pub(crate) site: Site,
     pub(crate) puts: Vec<Put>,
     pub(crate) faults: Vec<Happened>,
+    /// Each edit of daemons.yml, and when it was done: which keys it changed.
+    pub(crate) edits: Vec<(Moment, Vec<String>)>,
+    /// How often a second supervisor was refused.
+    pub(crate) seconds: usize,
     /// What was seen that must not be.
     pub(crate) seen: Vec<String>,
     random: Random,
@@ -44,6 +49,9 @@ pub(crate) struct Host {
     /// Since when it has had no descriptors left, if not even for what it begins with.
     starved: Option<Instant>,
     full: bool,
+    /// Where among the jobs the first is that was put since the queue was last started: of those before
+    /// it, the numbers may be given again.
+    since: usize,
     /// Those that were killed and may still be there, by the number of the fault.
     dying: Vec<(usize, Process)>,
 }
@@ -70,6 +78,9 @@ impl Host {
             site,
             puts: Vec::new(),
             faults: Vec::new(),
+            edits: Vec::new(),
+            seconds: 0,
+            since: 0,
             seen: Vec::new(),
             random: Random::new(!seed),
             undone: Vec::new(),
@@ -122,13 +133,65 @@ impl Host {
 
     /// Puts one job more for one of the applications.
     fn put(&mut self) {
+        let (tube, body) = self.one_more();
+        let number = self.site.put_job(&tube, &body);
+        if let Some(put) = self.puts.last_mut() {
+            put.number = number;
+        }
+    }
+
+    /// A job that nobody has put yet, for one of the applications: its tube and its body.
+    fn one_more(&mut self) -> (String, String) {
         let application = usize::try_from(self.random.below(3)).unwrap_or_default();
         let job = self.puts.len() as u64;
-        let seconds =
-            [0.0, 0.005, 0.02, 0.05, 0.4][usize::try_from(self.random.below(5)).unwrap_or_default()];
-        let version = self.site.version(application).to_string();
-        let number = self.site.put_job(application, job, seconds);
-        self.puts.push(Put { job, version, number });
+        let seconds = *self.random.pick(&[0.0, 0.005, 0.02, 0.05, 0.4]);
+        let tube = self.site.tube(application);
+        self.puts.push(Put { job, tube: tube.clone(), number: None, at: now() });
+        let code = format!("Ledger.run({job}, {seconds})");
+        (tube, format!(r#"{{"type":"ayl","failed_job_handler":"delete","code":"{code}"}}"#))
+    }
+
+    /// An operator gives a command.
+    fn command(&mut self, words: &[String], killed: Option<Duration>) {
+        let given = self.puts[self.since..].iter().filter_map(|put| put.number).collect::<Vec<_>>();
+        // Rather one that is still there than one of long ago.
+        let recent = &given[given.len().saturating_sub(20)..];
+        let job = (!recent.is_empty()).then(|| *self.random.pick(recent));
+        let mut import = String::new();
+        for _ in 0..if words.iter().any(|word| word == "{import}") { 3 } else { 0 } {
+            let (tube, body) = self.one_more();
+            let line = serde_json::json!({"tube": tube, "ttr": 60, "body": body});
+            import += &format!("{line}\n");
+        }
+        let words = filled_in(words, &self.site, job, &import);
+        self.operators.begin(self.site.operator(&words), &words, killed);
+    }
+
+    /// Somebody starts the service by hand, though it runs.
+    fn second(&mut self) {
+        let since = self.started.elapsed();
+        if self.killed.is_some() || since < START || self.site.ended().is_some() || self.unusable {
+            return;
+        }
+        let status = self.site.operator(&["run".to_owned()]).stderr(Stdio::null()).status().unwrap();
+        match status.code() {
+            Some(73) => self.seconds += 1,
+            _ => self.seen.push(format!("a second supervisor ended with {status}")),
+        }
+    }
+
+    /// What became of jobs that somebody named, or moved.
+    pub(crate) fn tampered(&self) -> Tampered {
+        let record = self.site.record.lock().unwrap();
+        let put = |number, at| {
+            let put = self.puts.iter().filter(|put| put.number == Some(number) && put.at <= at);
+            put.max_by_key(|put| put.at).map(|put| put.job)
+        };
+        let deleted = record.deleted.iter().filter_map(|deleted| {
+            let (number, at) = (deleted.number, deleted.at);
+            deleted.job.or_else(|| record.copy_of(number, at)).or_else(|| put(number, at))
+        });
+        Tampered { copies: record.copies.clone(), deleted: deleted.collect() }
     }
 
     fn happens(&mut self, what: String, lasts: Duration, reach: Reach) {
@@ -185,6 +248,10 @@ impl Host {
                         (self.unusable || *edit == Edit::Same) && self.started.elapsed() < START;
                 }
                 self.site.edit(*edit, *application);
+                let (what, keys) = said(*edit, *application);
+                if !edit.is_elsewhere() {
+                    self.edits.push((now(), keys));
+                }
                 self.happens(what, Duration::ZERO, Reach::Nobody);
             }
             Fault::Deploy(application) => {
@@ -193,8 +260,9 @@ impl Host {
             }
             Fault::Operator(words, killed) => {
                 self.happens(what, Duration::ZERO, Reach::Nobody);
-                self.operators.begin(self.site.operator(words), words, *killed);
+                self.command(words, *killed);
             }
+            Fault::Second => self.second(),
             Fault::Stuck => {
                 let Ok(mut stream) = UnixStream::connect(self.site.path("small/run/control.sock")) else {
                     return;
@@ -213,6 +281,7 @@ impl Host {
                 self.site.fill(Disk::Binlog, false);
                 self.site.queue.kill();
                 self.site.queue.restart();
+                self.since = self.puts.len();
                 // Whoever held a job at its end has to ask for it anew.
                 self.happens("the queue is back".to_owned(), Duration::from_secs(1), Reach::Everything);
             }
@@ -339,6 +408,24 @@ impl Host {
         self.operators.tend(&mut self.seen);
         self.lookout.look(self.site.mark(), self.site.pid(), &mut self.seen);
     }
+}
+
+/// What is written down of an edit, and which keys it changes.
+fn said(edit: Edit, application: usize) -> (String, Vec<String>) {
+    let Edit::Set(setting, value) = edit else {
+        let key = match edit {
+            Edit::Address(_) => "beanstalk",
+            Edit::Unwatched => "watch",
+            Edit::Added(_) | Edit::Without(_) => "applications",
+            Edit::Daemon(_) => "daemons",
+            _ => "",
+        };
+        let keys = [key].iter().filter(|key| !key.is_empty()).map(ToString::to_string).collect();
+        return (format!("Edit({edit:?}, {application})"), keys);
+    };
+    let setting = &SETTINGS[setting];
+    let (place, key) = (setting.place, setting.key);
+    (format!("Edit({place:?} {key}: {value}, {application})"), setting.keys(value))
 }
 
 /// What the end of a process can do to the jobs that run.

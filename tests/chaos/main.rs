@@ -14,6 +14,7 @@
 #[path = "../support/beanstalkd.rs"]
 mod beanstalkd;
 mod clock;
+mod commands;
 mod configuration;
 mod effects;
 mod host;
@@ -24,7 +25,9 @@ mod processes;
 mod proxy;
 #[path = "../simulation/random.rs"]
 mod random;
+mod record;
 mod schedule;
+mod settings;
 mod site;
 mod slots;
 mod verdict;
@@ -32,6 +35,7 @@ mod verdict;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
+use configuration::{every_tube, tube};
 use effects::Effects;
 use host::Host;
 use jiff::Timestamp;
@@ -83,8 +87,9 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
 
     let ledger = host.site.ledger();
     let runs = read_ledger(&ledger);
+    let tampered = host.tampered();
     let mut wrong = host.seen.clone();
-    wrong.extend(judge(&host.puts, &runs, &host.faults).iter().map(ToString::to_string));
+    wrong.extend(judge(&host.puts, &runs, &host.faults, &tampered).iter().map(ToString::to_string));
     wrong.extend(judge_beats(&ledger, begin, host::now(), &host.faults).iter().map(ToString::to_string));
     let slots = host.site.slots();
     let scheduler = Reach::Instance("c/scheduler/1".to_owned());
@@ -100,7 +105,10 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
         runs.len(),
         slots.len()
     );
-    let effects = Effects::of(&host.site, &host.faults, host.puts.len() - certain);
+    let left = tampered.copies.iter().filter(|copy| copy.to.is_none()).count();
+    let (copies, deleted) = (tampered.copies.len(), tampered.deleted.len());
+    println!("{copies} copies of jobs were made, {left} of them left; {deleted} jobs were deleted");
+    let effects = Effects::of(&host, host.puts.len() - certain);
     println!("{effects}");
     if length >= LONG && host.site.root {
         wrong.extend(effects.missing().iter().map(|what| format!("there were no {what}")));
@@ -179,40 +187,39 @@ fn until_scheduled(host: &mut Host) {
 }
 
 /// Every job that is in the queue is run. What was buried, since its executor was killed three
-/// times, is kicked, as an operator would; and both versions have their turn.
+/// times, is kicked, as an operator would; and both versions have their turn, and both tubes of each.
 fn drain(host: &mut Host) {
-    let mut deployed = Instant::now();
+    let mut turned = Instant::now();
     until(host, "the queue is empty", |host| {
         let mut left = Vec::new();
-        for (i, name) in APPLICATIONS.into_iter().enumerate() {
-            for version in 1..=2 {
-                let tube = format!("{name}-{version}");
-                let said = host.site.ask_queue(&format!("use {tube}\r\nkick 1000\r\nstats-tube {tube}\r\n"));
-                let said = said.ok_or("the queue says nothing")?;
-                let jobs = said.lines().any(|line| {
-                    let (key, count) = line.split_once(": ").unwrap_or_default();
-                    let of_jobs = ["ready", "reserved", "delayed", "buried"];
-                    of_jobs.iter().any(|state| key == format!("current-jobs-{state}")) && count.trim() != "0"
-                });
-                if jobs {
-                    left.push((i, version, tube));
-                }
+        for (application, other, version) in every_tube() {
+            let tube = tube(application, other, version);
+            host.site.delete_what_is_no_message(&tube);
+            let said = host.site.ask_queue(&format!("use {tube}\r\nkick 1000\r\nstats-tube {tube}\r\n"));
+            let said = said.ok_or("the queue says nothing")?;
+            let jobs = said.lines().any(|line| {
+                let (key, count) = line.split_once(": ").unwrap_or_default();
+                let of_jobs = ["ready", "reserved", "delayed", "buried"];
+                of_jobs.iter().any(|state| key == format!("current-jobs-{state}")) && count.trim() != "0"
+            });
+            if jobs {
+                left.push((application, tube));
             }
         }
         if left.is_empty() {
             return Ok(());
         }
-        if deployed.elapsed() > Duration::from_secs(4) {
-            deployed = Instant::now();
-            for &(i, version, _) in &left {
-                if host.site.version(i) != version
-                    && !left.iter().any(|other| (other.0, other.1) == (i, 3 - version))
-                {
-                    host.site.deploy(i);
+        if turned.elapsed() > Duration::from_secs(4) {
+            turned = Instant::now();
+            for application in 0..APPLICATIONS.len() {
+                let mut of_it = left.iter().filter(|(other, _)| *other == application).map(|(_, tube)| tube);
+                let now = host.site.tube(application);
+                if let Some(tube) = of_it.clone().next().filter(|_| !of_it.any(|tube| *tube == now)) {
+                    host.site.turn_to(application, tube);
                 }
             }
         }
-        Err(format!("jobs are left on {:?}", left.iter().map(|(_, _, tube)| tube).collect::<Vec<_>>()))
+        Err(format!("jobs are left on {:?}", left.iter().map(|(_, tube)| tube).collect::<Vec<_>>()))
     });
 }
 

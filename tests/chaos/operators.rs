@@ -1,7 +1,10 @@
 //! What operators have under way.
 
+use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::site::Site;
 
 /// How long a command may take that nobody kills.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -47,4 +50,20 @@ impl Operators {
             let _ = client.child.wait();
         }
     }
+}
+
+/// A command's words with what is in braces filled in: a job's number, the file for `dev`, or one of what
+/// is to be imported, which is laid down for it.
+pub(crate) fn filled_in(words: &[String], site: &Site, job: Option<u64>, import: &str) -> Vec<String> {
+    let word = |word: &String| match word.as_str() {
+        "{job}" => job.unwrap_or(u64::MAX).to_string(),
+        "{dev}" => site.path("dev.yml").display().to_string(),
+        "{import}" => {
+            let file = site.path("import");
+            fs::write(&file, import).unwrap();
+            file.display().to_string()
+        }
+        word => word.to_owned(),
+    };
+    words.iter().map(word).collect()
 }

@@ -1,13 +1,14 @@
-//! Stands between the workers and the queue, and spoils what goes through when it is told to.
+//! Stands between the workers, or the operators, and the queue, and spoils what goes through when it is told to.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::record::{Record, Talk};
 use crate::schedule::Line;
 
 const WELL: u8 = 0;
@@ -29,13 +30,15 @@ struct Fate {
 }
 
 impl Proxy {
-    /// Before the queue on this socket.
-    pub(crate) fn before(queue: &Path) -> Self {
+    /// Before the queue on this socket; what is said there is recorded. `operators`: only they say it.
+    pub(crate) fn before(queue: &Path, record: &Arc<Mutex<Record>>, operators: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let fate = Arc::<Fate>::default();
-        let (queue, told) = (queue.to_owned(), Arc::clone(&fate));
-        std::thread::spawn(move || accept(&listener, &queue, &told));
+        let (queue, told, record) = (queue.to_owned(), Arc::clone(&fate), Arc::clone(record));
+        std::thread::spawn(move || {
+            accept(&listener, &queue, &told, &|| Arc::new(Mutex::new(Talk::new(record.clone(), operators))));
+        });
         Self { fate, address }
     }
 
@@ -56,25 +59,33 @@ impl Proxy {
     }
 }
 
-fn accept(listener: &TcpListener, queue: &PathBuf, fate: &Arc<Fate>) {
+fn accept(listener: &TcpListener, queue: &PathBuf, fate: &Arc<Fate>, begin: &dyn Fn() -> Arc<Mutex<Talk>>) {
     for client in listener.incoming().flatten() {
         // Where there is no queue the connection is closed.
         let Ok(server) = UnixStream::connect(queue) else { continue };
         let _ = client.set_nodelay(true);
         let (Ok(to_client), Ok(to_server)) = (client.try_clone(), server.try_clone()) else { continue };
         let (asks, answers) = (Arc::clone(fate), Arc::clone(fate));
-        std::thread::spawn(move || pass(client, to_server, &asks, false));
-        std::thread::spawn(move || pass(server, to_client, &answers, true));
+        let talk = begin();
+        let heard = Arc::clone(&talk);
+        std::thread::spawn(move || pass(client, to_server, &asks, &talk, false));
+        std::thread::spawn(move || pass(server, to_client, &answers, &heard, true));
     }
 }
 
-/// Passes bytes on until an end is closed. Only what the queue says is garbled: what it is
+/// Passes bytes on until an end is closed. Only what the queue says is garbled (`answers`): what it is
 /// told could then be to delete another job.
-fn pass(mut from: impl Read, mut to: impl Write + Close, fate: &Fate, garble: bool) {
+fn pass(mut from: impl Read, mut to: impl Write + Close, fate: &Fate, talk: &Mutex<Talk>, answers: bool) {
     let mut piece = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut piece) {
         let state = fate.now.load(Ordering::Relaxed);
-        if state != GARBLED || garble {
+        // What is cut off has been answered, and has not been said.
+        if answers {
+            talk.lock().unwrap().hears(&piece[..count]);
+        } else if state != CUT {
+            talk.lock().unwrap().says(&piece[..count]);
+        }
+        if state != GARBLED || answers {
             fate.been[usize::from(state)].fetch_add(1, Ordering::Relaxed);
         }
         let spoilt = match state {
@@ -83,7 +94,7 @@ fn pass(mut from: impl Read, mut to: impl Write + Close, fate: &Fate, garble: bo
                 Ok(())
             }
             CUT => break,
-            GARBLED if garble => to.write_all(b"\0WHAT 17\n"),
+            GARBLED if answers => to.write_all(b"\0WHAT 17\n"),
             _ => Ok(()),
         };
         if spoilt.and_then(|()| to.write_all(&piece[..count])).is_err() {

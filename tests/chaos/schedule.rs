@@ -1,8 +1,11 @@
 //! What goes wrong when: drawn from a seed, so that a number replays it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::commands::{of_the_queue, operator};
 use crate::random::Random;
+use crate::settings::{SETTINGS, Setting};
 
 /// The applications.
 pub(crate) const APPLICATIONS: [&str; 3] = ["a", "b", "c"];
@@ -33,6 +36,8 @@ pub(crate) enum Fault {
     Deploy(usize),
     /// An operator's command; its client is killed after a while if that is given.
     Operator(Vec<String>, Option<Duration>),
+    /// The service is started by hand, though it runs.
+    Second,
     /// A client that connects and says nothing, or half of something.
     Stuck,
 }
@@ -82,28 +87,18 @@ pub(crate) enum Line {
 pub(crate) enum Edit {
     /// Written over in place, with the same in it.
     Same,
-    /// The number of an application's workers.
-    Count(u64),
-    /// As many workers as the jobs that wait need: at least and at most so many.
-    Scaled(u64, u64),
+    /// Another value of a setting: its place among all, and the value.
+    Set(usize, &'static str),
     /// A daemon more, or not.
     Daemon(bool),
-    /// A variable in the environment of all that an application has.
-    Environment(u64),
-    /// How many seconds every stop may take.
-    Patience(u64),
     /// An application less, or all of them.
     Without(Option<usize>),
-    /// How nice all of an application is, which another process has to be.
-    Nice(u64),
-    /// The first pause after a failure, in milliseconds, which no process has to notice.
-    Backoff(u64),
-    /// The KiB of a log before a new one is begun.
-    Log(u64),
     /// Where the queue listens: at the one proxy before it, or at the other.
     Address(usize),
     /// An application more, in `daemons.d`, or not.
     Added(bool),
+    /// From now on edits are applied only when an operator says so.
+    Unwatched,
     /// Something that no configuration may hold.
     Invalid,
     /// Cut off in the middle.
@@ -151,9 +146,15 @@ pub(crate) fn plan(seed: u64, length: Duration) -> Vec<Planned> {
         planned.push(Planned { at, fault: draw(&mut random) });
         at += random.millis(500);
     }
+    let mut deck = Deck::default();
     let mut at = Duration::from_millis(250);
     while at < length {
-        planned.push(Planned { at, fault: Fault::Edit(edit(&mut random), one(&mut random)) });
+        let (edit, application) = edit(&mut random, &mut deck);
+        planned.push(Planned { at, fault: Fault::Edit(edit, application) });
+        if edit == Edit::Unwatched {
+            let at = at + Duration::from_millis(600) + random.millis(1000);
+            planned.push(Planned { at, fault: Fault::Operator(vec!["reload".to_owned()], None) });
+        }
         at += Duration::from_millis(500);
     }
     planned.sort_by_key(|planned| planned.at);
@@ -203,97 +204,52 @@ fn starved(random: &mut Random) -> Whom {
     if random.percent(50) { Whom::Supervisor } else { *random.pick(&others) }
 }
 
-fn edit(random: &mut Random) -> Edit {
-    match random.below(24) {
-        0 => Edit::Same,
-        1 | 2 => Edit::Count(1 + random.below(4)),
-        3 | 4 => Edit::Scaled(1 + random.below(2), 3 + random.below(3)),
-        5 | 6 => Edit::Daemon(random.percent(50)),
-        7 => Edit::Invalid,
-        8 => *random.pick(&[Edit::Half, Edit::Empty]),
-        9 => Edit::Swapped,
-        10 => Edit::Environment(random.below(2)),
-        11 => Edit::Patience(15 + random.below(10)),
-        12 => Edit::Without(*random.pick(&[None, None, Some(0), Some(1), Some(2)])),
-        13 => Edit::Removed,
-        14 => Edit::Nice(random.below(2)),
-        15 => Edit::Backoff(20 + random.below(20)),
-        16 => Edit::Log(16 + random.below(2)),
-        17 => Edit::Address(usize::from(random.percent(50))),
-        18 | 19 => Edit::Added(random.percent(50)),
-        20 => Edit::Twice,
-        21 | 22 => Edit::EnvFile(*random.pick(&[None, Some(0), Some(1), Some(2)])),
-        _ => Edit::Timetable(*random.pick(&[None, Some(true), Some(false)])),
+/// The settings in an order of chance, each as often as any other.
+#[derive(Default)]
+struct Deck {
+    left: Vec<usize>,
+    /// What was chosen last of each, for each application.
+    chosen: BTreeMap<(usize, usize), &'static str>,
+}
+
+impl Deck {
+    /// The next: from its usual value to another one, and back the next time.
+    fn draw(&mut self, random: &mut Random) -> (Edit, usize) {
+        if self.left.is_empty() {
+            self.left = (0..SETTINGS.len()).collect();
+            for i in (1..self.left.len()).rev() {
+                self.left.swap(i, usize::try_from(random.below(i as u64 + 1)).unwrap_or_default());
+            }
+        }
+        let setting = self.left.pop().unwrap_or_default();
+        let Setting { values, .. } = &SETTINGS[setting];
+        let all: Vec<usize> = (0..3).filter(|&application| SETTINGS[setting].is_of(application)).collect();
+        let application = *random.pick(&all);
+        let last = self.chosen.entry((setting, application)).or_insert(values[0]);
+        let others: Vec<&'static str> = values[1..].to_vec();
+        *last = if *last == values[0] { *random.pick(&others) } else { values[0] };
+        (Edit::Set(setting, *last), application)
     }
 }
 
-fn operator(random: &mut Random) -> Fault {
-    let one = random.pick(&APPLICATIONS).to_string();
-    let selector = match random.below(6) {
-        0 => "all".to_owned(),
-        1 => one.clone(),
-        2 => format!("{one}/worker"),
-        3 => format!("{one}/{}", random.pick(&["web", "preloader", "scheduler"])),
-        _ => format!("{one}/worker/{}", 1 + random.below(3)),
+fn edit(random: &mut Random, deck: &mut Deck) -> (Edit, usize) {
+    let edit = match random.below(60) {
+        0 => Edit::Same,
+        1 => Edit::Invalid,
+        2 => *random.pick(&[Edit::Half, Edit::Empty]),
+        3 => Edit::Swapped,
+        4 | 5 => Edit::Without(*random.pick(&[None, None, Some(0), Some(1), Some(2)])),
+        6 => Edit::Removed,
+        7 => Edit::Address(usize::from(random.percent(50))),
+        8 | 9 => Edit::Added(random.percent(50)),
+        10 => Edit::Twice,
+        11 | 12 => Edit::EnvFile(*random.pick(&[None, Some(0), Some(1), Some(2)])),
+        13 => Edit::Timetable(*random.pick(&[None, Some(true), Some(false)])),
+        14 | 15 => Edit::Daemon(random.percent(60)),
+        16 => Edit::Unwatched,
+        _ => return deck.draw(random),
     };
-    let words: &[&str] = match random.below(26) {
-        // What was stopped is started again, or soon nothing would be left to go wrong.
-        0..=2 => &["start", "all", "--no-wait"],
-        3 => &["start", &selector],
-        4 => &["stop", &selector, "--no-wait"],
-        5 => &["stop", &selector, "--at-once"],
-        6 => &["restart", &selector],
-        7 => &["restart", &selector, "--at-once"],
-        8 => &["reload"],
-        9 => &["signal", &selector, "WINCH"],
-        10 => &["status", &selector],
-        11 => &["status", "--json"],
-        12 => &["plan"],
-        13 => &["rollback", &one],
-        14 => &["deploy", &one],
-        15 => &["releases"],
-        16 => &["doctor"],
-        17 => &["check"],
-        18 => &["show"],
-        19 => &["tube", &one],
-        20 => &["schedule"],
-        21 => &["logs", &one],
-        22 => &["logs", &selector, "-f"],
-        23 => &["events"],
-        24 => &["status", "--watch"],
-        _ => &["events", "-f"],
-    };
-    command(random, words)
-}
-
-/// What operators do with `ayl_beanstalk`, and what no job is lost by.
-fn of_the_queue(random: &mut Random) -> Fault {
-    let tube = format!("{}-{}", random.pick(&APPLICATIONS), 1 + random.below(2));
-    let action: &[&str] = match random.below(14) {
-        0 => &["statistics"],
-        1 => &["tube_statistics"],
-        2 => &["list_tubes"],
-        3 => &["list_jobs"],
-        4 => &["peek_ready"],
-        5 => &["peek_buried"],
-        6 => &["put_ayl_job", "1"],
-        7 => &["kill_worker"],
-        8 => &["kill_worker", "--all"],
-        9 => &["kick", "3"],
-        10 => &["pause", "1"],
-        11 => &["resume"],
-        12 => &["export"],
-        _ => &["tube_statistics", "--watch"],
-    };
-    let words: Vec<&str> = ["ayl_beanstalk", "-t", &tube].iter().chain(action).copied().collect();
-    command(random, &words)
-}
-
-/// A command whose client is killed now and then; one that would never end always is.
-fn command(random: &mut Random, words: &[&str]) -> Fault {
-    let follows = words.iter().any(|word| matches!(*word, "-f" | "--watch"));
-    let killed = (follows || random.percent(30)).then(|| random.millis(400));
-    Fault::Operator(words.iter().map(ToString::to_string).collect(), killed)
+    (edit, one(random))
 }
 
 #[test]
@@ -316,7 +272,7 @@ fn a_seed_is_a_schedule() {
         "LineGarbled",
         "EditEmpty",
         "EditWithout",
-        "EditScaled",
+        "EditSet",
         "EditAddress",
         "EditTimetable",
         "FullDiskBinlog",

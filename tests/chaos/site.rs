@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,11 +22,12 @@ use crate::configuration::{Configuration, deploy, lay};
 use crate::journal;
 use crate::processes::{OPERATOR, kill, marked};
 use crate::proxy::Proxy;
+use crate::record::Record;
 use crate::schedule::{APPLICATIONS, Disk};
 use crate::slots::{TUBE, slot_of};
 
 /// Writes down when a job begins and ends; the clock is the one that the test reads.
-const APPLICATION: &str = r#"
+const RUBY: &str = r#"
 module Ledger
   FILE = File.open(File.join(ENV.fetch("CHAOS"), "ledger"), "a")
   def self.now = Process.clock_gettime(Process::CLOCK_MONOTONIC, :millisecond)
@@ -38,15 +40,43 @@ module Ledger
 end
 "#;
 
+/// The same in another language.
+const PYTHON: &str = r#"
+import os
+import time
+
+class Ledger:
+    FILE = os.open(os.path.join(os.environ["CHAOS"], "ledger"), os.O_WRONLY | os.O_APPEND)
+
+    @classmethod
+    def say(cls, words):
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1_000_000
+        os.write(cls.FILE, f"{words} {os.getpid()} {now}\n".encode())
+
+    @classmethod
+    def run(cls, job, seconds):
+        cls.say(f"begin {job} {os.environ['AYL_INSTANCE']} {os.environ['AYL_VERSION']}")
+        time.sleep(seconds)
+        cls.say(f"end {job}")
+"#;
+
+/// What an operator tries with `dev`: what it starts is known as an operator's, like everything else.
+const DEV: &str = "\
+applications:
+  x: {path: /, version: '1', daemons: {rest: {command: [sleep, infinity], env: {OPERATOR: MARK}}}}
+";
+
 /// Whose the applications are where this is root: limits on processes count for this user
 /// alone, whom nobody else is likely to be.
-const USER: &str = "games";
+pub(crate) const USER: &str = "games";
 
 pub(crate) struct Site {
     folder: TempDir,
     pub(crate) queue: Beanstalkd,
-    /// The queue can be reached by two addresses.
-    pub(crate) proxies: [Proxy; 2],
+    /// The queue can be reached by two addresses, and by a third one that operators have.
+    pub(crate) proxies: [Proxy; 3],
+    /// What came of what was said there.
+    pub(crate) record: Arc<Mutex<Record>>,
     supervisor: Option<Child>,
     pub(crate) clock: Clock,
     pub(crate) root: bool,
@@ -62,11 +92,13 @@ impl Site {
         // Small files, so that a new one is begun again and again: a full disk is felt at once.
         let binlog = folder.path().join("binlog").display().to_string();
         let queue = Beanstalkd::with(&["-b", &binlog, "-f", "0", "-s", "16384"]);
-        let proxies = [(); 2].map(|()| Proxy::before(&queue.socket()));
+        let record = Arc::default();
+        let proxies =
+            [false, false, true].map(|operators| Proxy::before(&queue.socket(), &record, operators));
         let clock = Clock::new(folder.path(), root);
         let (versions, configuration) = ([1; 3], Configuration::usual());
         let mut site =
-            Self { folder, queue, proxies, supervisor: None, clock, root, versions, configuration };
+            Self { folder, queue, proxies, record, supervisor: None, clock, root, versions, configuration };
         site.put_right();
         site.begin();
         site
@@ -110,7 +142,7 @@ impl Site {
     pub(crate) fn operator(&self, words: &[String]) -> Command {
         if let Some((tool, words)) = words.split_first().filter(|(first, _)| first.starts_with("ayl_")) {
             let mut command = Command::new(self.path("bin").join(tool));
-            let address = self.proxies[0].address;
+            let address = self.proxies[2].address;
             command.args(["--host", &address.ip().to_string(), "-p", &address.port().to_string()]);
             command.args(words).stdin(Stdio::null()).env(OPERATOR, self.mark());
             return command;
@@ -155,7 +187,12 @@ impl Site {
 
     /// The version that an application has now.
     pub(crate) fn version(&self, application: usize) -> u64 {
-        self.versions[application]
+        self.configuration.version(application).unwrap_or(self.versions[application])
+    }
+
+    /// The tube that it has now.
+    pub(crate) fn tube(&self, application: usize) -> String {
+        self.configuration.tube(application, self.version(application))
     }
 
     /// Has an application go to another version, and back the next time.
@@ -164,13 +201,8 @@ impl Site {
         deploy(self.folder.path(), application, self.versions[application]);
     }
 
-    /// Puts a job for an application's version of now: the number the queue gave it, if it said that
-    /// it has it.
-    pub(crate) fn put_job(&self, application: usize, job: u64, seconds: f64) -> Option<u64> {
-        let tube = format!("{}-{}", APPLICATIONS[application], self.versions[application]);
-        let body = format!(
-            r#"{{"type":"ayl","failed_job_handler":"delete","code":"Ledger.run({job}, {seconds})"}}"#
-        );
+    /// Puts a job on a tube: the number the queue gave it, if it said that it has it.
+    pub(crate) fn put_job(&self, tube: &str, body: &str) -> Option<u64> {
         let put = format!("use {tube}\r\nput 512 0 60 {}\r\n{body}\r\n", body.len());
         let answer = self.ask_queue(&put)?;
         answer.strip_prefix(&format!("USING {tube}\r\nINSERTED "))?.strip_suffix("\r\n")?.parse().ok()
@@ -185,6 +217,20 @@ impl Site {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         Some(answer)
+    }
+
+    /// Deletes what was put by hand and is no message: it was buried, and would be again.
+    pub(crate) fn delete_what_is_no_message(&self, tube: &str) {
+        let found = |answer: &String| {
+            let (head, body) = answer.split_once("\r\n")?.1.split_once("\r\n")?;
+            let number = head.strip_prefix("FOUND ")?.split(' ').next()?.to_owned();
+            (!body.starts_with(r#"{"type":"ayl""#)).then_some(number)
+        };
+        while let Some(number) =
+            self.ask_queue(&format!("use {tube}\r\npeek-buried\r\n")).as_ref().and_then(found)
+        {
+            let _ = self.ask_queue(&format!("delete {number}\r\n"));
+        }
     }
 
     /// The slots of the jobs that nobody works on. They go back when the connection ends.
@@ -244,12 +290,14 @@ fn prepare(site: &Path, root: bool) {
         let to = site.join("bin").join(Path::new(program).file_name().unwrap());
         fs::hard_link(program, &to).or_else(|_| fs::copy(program, &to).map(|_| ())).unwrap();
     }
-    let copied =
-        Command::new("cp").arg("-r").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/ruby")).arg(site).status();
-    assert!(copied.unwrap().success());
+    let parts =
+        [concat!(env!("CARGO_MANIFEST_DIR"), "/ruby"), concat!(env!("CARGO_MANIFEST_DIR"), "/python")];
+    assert!(Command::new("cp").arg("-r").args(parts).arg(site).status().unwrap().success());
+    let dev = DEV.replace("OPERATOR", OPERATOR).replace("MARK", &site.display().to_string());
+    fs::write(site.join("dev.yml"), dev).unwrap();
     fs::write(site.join("ledger"), "").unwrap();
     fs::set_permissions(site.join("ledger"), fs::Permissions::from_mode(0o666)).unwrap();
-    (0..APPLICATIONS.len()).for_each(|application| lay(site, application, APPLICATION));
+    (0..APPLICATIONS.len()).for_each(|application| lay(site, application, RUBY, PYTHON));
     for disk in Disk::ALL {
         fs::create_dir(site.join(disk.folder())).unwrap();
     }

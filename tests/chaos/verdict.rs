@@ -7,8 +7,10 @@
 //!                             run 2: begin ─── end
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use crate::record::Copied;
 
 /// A moment, in milliseconds of the monotonic clock.
 pub(crate) type Moment = u64;
@@ -21,10 +23,20 @@ const DELETION: Moment = 1500;
 pub(crate) struct Put {
     /// The number in its body.
     pub(crate) job: u64,
-    /// For which version.
-    pub(crate) version: String,
+    /// Where: its name says for which version of which application.
+    pub(crate) tube: String,
     /// The queue's own number for it, if it said that it has it.
     pub(crate) number: Option<u64>,
+    pub(crate) at: Moment,
+}
+
+/// What operators, and moves, did to jobs by name.
+#[derive(Debug, Default)]
+pub(crate) struct Tampered {
+    /// The copies that were made.
+    pub(crate) copies: Vec<Copied>,
+    /// The jobs that were deleted before they were run.
+    pub(crate) deleted: BTreeSet<u64>,
 }
 
 /// One run of a job, as the job itself wrote it down.
@@ -88,8 +100,8 @@ pub(crate) enum Offence {
     Invented { job: u64 },
     /// An entry of the timetable that was run more often than it was due.
     TooOften { entry: String, times: usize, due: u64, faults: usize },
-    /// A job of one version, run by the code of another.
-    Mixed { job: u64, version: String, by: String },
+    /// A job that was run elsewhere than where it was put, or moved to.
+    Mixed { job: u64, tube: String, by: String },
 }
 
 impl fmt::Display for Offence {
@@ -112,9 +124,7 @@ impl fmt::Display for Offence {
                     "{entry} was due {due} times and run {times} times, with {faults} faults that could say why"
                 )
             }
-            Self::Mixed { job, version, by } => {
-                write!(f, "job {job} of version {version} was run by version {by}")
-            }
+            Self::Mixed { job, tube, by } => write!(f, "job {job} of tube {tube} was run by {by}"),
         }
     }
 }
@@ -179,7 +189,7 @@ pub(crate) fn judge_beats(ledger: &str, from: Moment, to: Moment, faults: &[Happ
 }
 
 /// Everything that is wrong, in the order of the jobs.
-pub(crate) fn judge(puts: &[Put], runs: &[Run], faults: &[Happened]) -> Vec<Offence> {
+pub(crate) fn judge(puts: &[Put], runs: &[Run], faults: &[Happened], tampered: &Tampered) -> Vec<Offence> {
     let mut of_job: BTreeMap<u64, Vec<&Run>> = BTreeMap::new();
     for run in runs {
         of_job.entry(run.job).or_default().push(run);
@@ -190,23 +200,43 @@ pub(crate) fn judge(puts: &[Put], runs: &[Run], faults: &[Happened]) -> Vec<Offe
         runs.sort_by_key(|run| run.begin);
         if let Some(number) = put.number
             && !runs.iter().any(|run| run.end.is_some())
+            && !tampered.deleted.contains(&put.job)
         {
             let begun = runs.iter().map(ToString::to_string).collect();
             offences.push(Offence::Lost { job: put.job, number, begun });
         }
+        let copies: Vec<&Copied> = tampered.copies.iter().filter(|copy| copy.job == put.job).collect();
+        // Each says why there was one run more, from when it was made.
+        let mut left: Vec<Moment> =
+            copies.iter().filter(|copy| copy.to.is_none()).map(|copy| copy.from).collect();
         for pair in runs.windows(2) {
-            if !faults.iter().any(|fault| explains(fault, pair[0], pair[1])) {
-                let (first, second) = (pair[0].to_string(), pair[1].to_string());
-                offences.push(Offence::Unexplained { job: put.job, first, second });
+            if faults.iter().any(|fault| explains(fault, pair[0], pair[1])) {
+                continue;
             }
+            if let Some(copy) = left.iter().position(|from| *from <= pair[1].begin) {
+                left.swap_remove(copy);
+                continue;
+            }
+            let (first, second) = (pair[0].to_string(), pair[1].to_string());
+            offences.push(Offence::Unexplained { job: put.job, first, second });
         }
-        for run in runs.iter().filter(|run| run.version != put.version) {
-            let (version, by) = (put.version.clone(), run.version.clone());
-            offences.push(Offence::Mixed { job: put.job, version, by });
+        for run in runs {
+            let moved = copies.iter().any(|copy| copy.from <= run.begin && is_of(run, &copy.tube));
+            if !moved && !is_of(run, &put.tube) {
+                let by = format!("{} of version {}", run.instance, run.version);
+                offences.push(Offence::Mixed { job: put.job, tube: put.tube.clone(), by });
+            }
         }
     }
     offences.extend(of_job.into_keys().map(|job| Offence::Invented { job }));
     offences
+}
+
+/// Whether the tube is one that the run's release of its application may have.
+fn is_of(run: &Run, tube: &str) -> bool {
+    let application = run.instance.split(['/', '@']).next().unwrap_or_default();
+    let Some((of, version)) = tube.rsplit_once('-') else { return false };
+    of.trim_end_matches(".b") == application && version == run.version
 }
 
 /// Whether the fault was there while the first run was under way, or its deletion.
@@ -227,11 +257,23 @@ mod tests {
     use super::*;
 
     fn put(job: u64) -> Put {
-        Put { job, version: "1".into(), number: Some(5) }
+        Put { job, tube: "a-1".into(), number: Some(5), at: 900 }
+    }
+
+    fn tampered(copies: &[(Moment, Option<Moment>)], deleted: &[u64]) -> Tampered {
+        let copy = |&(from, to): &(Moment, Option<Moment>)| Copied::made(1, "b-2", from, to);
+        Tampered { copies: copies.iter().map(copy).collect(), deleted: deleted.iter().copied().collect() }
+    }
+
+    fn said_of(ledger: &str, tampered: &Tampered) -> Vec<String> {
+        judge(&[put(1)], &read_ledger(ledger), &[], tampered).iter().map(ToString::to_string).collect()
     }
 
     fn said(ledger: &str, faults: &[Happened]) -> Vec<String> {
-        judge(&[put(1)], &read_ledger(ledger), faults).iter().map(ToString::to_string).collect()
+        judge(&[put(1)], &read_ledger(ledger), faults, &Tampered::default())
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     fn fault(from: Moment, to: Moment, reach: Reach) -> Happened {
@@ -254,7 +296,7 @@ mod tests {
             ["job 1, 5 in the queue, was begun by a/worker/1 (process 10) from 1000 on, and never ended"]
         );
         let uncertain = Put { number: None, ..put(1) };
-        assert_eq!(judge(&[uncertain], &[], &[]), []);
+        assert_eq!(judge(&[uncertain], &[], &[], &Tampered::default()), []);
     }
 
     #[test]
@@ -299,6 +341,26 @@ mod tests {
         let strange = format!("{ONCE}begin 5 a/worker/1 1 10 1000\nend 5 10 1100\n");
         assert_eq!(said(&strange, &[]), ["job 5 was run and never put"]);
         let mixed = ONCE.replace("a/worker/1 1", "a/worker/1 2");
-        assert_eq!(said(&mixed, &[]), ["job 1 of version 1 was run by version 2"]);
+        assert_eq!(said(&mixed, &[]), ["job 1 of tube a-1 was run by a/worker/1 of version 2"]);
+    }
+
+    #[test]
+    fn a_copy_that_a_move_has_left_explains_one_run_of_its_job_from_then_on() {
+        let twice = format!("{ONCE}begin 1 b/worker/1 2 11 5000\nend 1 11 5100\n");
+        let unexplained = "job 1 was run by a/worker/1 (process 10) from 1000 to 1100, \
+             then by b/worker/1 (process 11) from 5000 to 5100, and no fault says why";
+        let mixed = "job 1 of tube a-1 was run by b/worker/1 of version 2";
+        assert_eq!(said_of(&twice, &tampered(&[], &[])), [unexplained, mixed]);
+        assert_eq!(said_of(&twice, &tampered(&[(950, None)], &[])), [""; 0]);
+        assert_eq!(said_of(&twice, &tampered(&[(950, Some(960))], &[])), [unexplained]);
+        assert_eq!(said_of(&twice, &tampered(&[(5001, None)], &[])), [unexplained, mixed]);
+        let thrice = format!("{twice}begin 1 b/worker/1 2 11 6000\nend 1 11 6100\n");
+        assert_eq!(said_of(&thrice, &tampered(&[(950, None)], &[])).len(), 1);
+    }
+
+    #[test]
+    fn a_job_that_was_deleted_by_name_need_not_be_run() {
+        assert_eq!(said_of("", &tampered(&[], &[1])), [""; 0]);
+        assert_eq!(said_of("", &tampered(&[], &[2])), ["job 1, 5 in the queue, was never run"]);
     }
 }
