@@ -140,6 +140,17 @@ impl Host {
         }
     }
 
+    /// Puts so many jobs that are done at once for each application.
+    pub(crate) fn put_many(&mut self, count: usize) {
+        for tube in (0..3).map(|application| self.site.tube(application)) {
+            for _ in 0..count {
+                let job = self.puts.len() as u64;
+                let number = self.site.put_job(&tube, &body(job, 0.0));
+                self.puts.push(Put { job, tube: tube.clone(), number, at: now() });
+            }
+        }
+    }
+
     /// A job that nobody has put yet, for one of the applications: its tube and its body.
     fn one_more(&mut self) -> (String, String) {
         let application = usize::try_from(self.random.below(3)).unwrap_or_default();
@@ -147,8 +158,7 @@ impl Host {
         let seconds = *self.random.pick(&[0.0, 0.005, 0.02, 0.05, 0.4]);
         let tube = self.site.tube(application);
         self.puts.push(Put { job, tube: tube.clone(), number: None, at: now() });
-        let code = format!("Ledger.run({job}, {seconds})");
-        (tube, format!(r#"{{"type":"ayl","failed_job_handler":"delete","code":"{code}"}}"#))
+        (tube, body(job, seconds))
     }
 
     /// An operator gives a command.
@@ -408,6 +418,12 @@ impl Host {
         self.operators.tend(&mut self.seen);
         self.lookout.look(self.site.mark(), self.site.pid(), &mut self.seen);
     }
+}
+
+/// The message of a job that takes so many seconds.
+fn body(job: u64, seconds: f64) -> String {
+    let code = format!("Ledger.run({job}, {seconds:?})");
+    format!(r#"{{"type":"ayl","failed_job_handler":"delete","code":"{code}"}}"#)
 }
 
 /// What is written down of an edit, and which keys it changes.

@@ -17,6 +17,7 @@ mod clock;
 mod commands;
 mod configuration;
 mod effects;
+mod held;
 mod host;
 mod journal;
 mod lookout;
@@ -32,15 +33,16 @@ mod site;
 mod slots;
 mod verdict;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use configuration::{every_tube, tube};
 use effects::Effects;
+use held::{Held, until_calm};
 use host::Host;
 use jiff::Timestamp;
 use nix::sys::signal::Signal;
-use processes::{begun_by_operators, descriptors, kill, mains, marked, opened, own_memory};
+use processes::{begun_by_operators, kill, marked};
 use schedule::{APPLICATIONS, plan};
 use site::Site;
 use verdict::{Happened, Reach, judge, judge_beats, read_beats, read_ledger};
@@ -48,11 +50,8 @@ use verdict::{Happened, Reach, judge, judge_beats, read_beats, read_ledger};
 /// How long the host has to be as it should again.
 const RECOVERY: Duration = Duration::from_secs(90);
 
-/// After so long without a change the supervisor is at rest: it gives memory back half a second after its work.
-const RESTED: Duration = Duration::from_millis(700);
-
-/// By how much a process's own memory may have grown, in KiB: the supervisor keeps its past events.
-const GROWTH: u64 = 2 * 1024;
+/// So many jobs of no length for each application give each of its workers several.
+const WARM: usize = 100;
 
 /// From this length on every fault has to have taken hold.
 const LONG: Duration = Duration::from_mins(4);
@@ -76,12 +75,14 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
     until(&mut host, "the first slot", |host| {
         if host.site.slots().is_empty() { Err("nothing is put".to_owned()) } else { Ok(()) }
     });
+    warm_up(&mut host);
     let before = Held::settled(&host);
     host.endure(&schedule);
     host.put_right();
     until_ready(&mut host);
     until_scheduled(&mut host);
     drain(&mut host);
+    warm_up(&mut host);
     until_calm(&mut host, &before);
     leave(&mut host);
 
@@ -186,6 +187,17 @@ fn until_scheduled(host: &mut Host) {
     until(host, "the scheduler stops", |host| run(host, &["stop", "c/scheduler"]).map(drop));
 }
 
+/// Every worker runs some jobs: what its executor needs for that it has from then on.
+fn warm_up(host: &mut Host) {
+    let from = host.puts.len() as u64;
+    host.put_many(WARM);
+    until(host, "a job of each is run", |host| {
+        let runs = read_ledger(&host.site.ledger());
+        let run = runs.iter().filter(|run| run.job >= from && run.end.is_some()).count();
+        if run >= host.puts.len() - usize::try_from(from).unwrap() { Ok(()) } else { Err(format!("{run}")) }
+    });
+}
+
 /// Every job that is in the queue is run. What was buried, since its executor was killed three
 /// times, is kicked, as an operator would; and both versions have their turn, and both tubes of each.
 fn drain(host: &mut Host) {
@@ -220,73 +232,6 @@ fn drain(host: &mut Host) {
             }
         }
         Err(format!("jobs are left on {:?}", left.iter().map(|(_, tube)| tube).collect::<Vec<_>>()))
-    });
-}
-
-/// What is held while nothing goes wrong.
-#[derive(Debug, PartialEq, Eq)]
-struct Held {
-    /// What the supervisor's descriptors lead to.
-    files: BTreeMap<String, usize>,
-    /// The most descriptors that an instance of each daemon has, and of workers the most KiB: what a
-    /// preloader shares with executors is its own when they have gone.
-    instances: BTreeMap<String, (usize, u64)>,
-    /// The supervisor's own memory, in KiB.
-    memory: u64,
-}
-
-impl Held {
-    fn now(host: &Host) -> Self {
-        let supervisor = host.site.pid();
-        let mut instances: BTreeMap<String, (usize, u64)> = BTreeMap::new();
-        for process in mains(&marked(host.site.mark())) {
-            let daemon = process.instance.split('/').nth(1).unwrap_or_default();
-            let most = instances.entry(daemon.to_owned()).or_default();
-            let memory = if daemon == "worker" { own_memory(process.pid) } else { 0 };
-            *most = (most.0.max(descriptors(process.pid)), most.1.max(memory));
-        }
-        Self { files: opened(supervisor), instances, memory: own_memory(supervisor) }
-    }
-
-    /// Once the last command has gone and what it took is given back.
-    fn settled(host: &Host) -> Self {
-        let (mut before, mut since) = (Self::now(host), Instant::now());
-        let end = since + Duration::from_secs(10);
-        while since.elapsed() < RESTED && Instant::now() < end {
-            let now = Self::now(host);
-            if now.files != before.files || now.memory != before.memory {
-                (before, since) = (now, Instant::now());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        before
-    }
-}
-
-/// Nobody holds more than before.
-fn until_calm(host: &mut Host, before: &Held) {
-    until(host, "no instance has grown", |host| {
-        let now = Held::now(host).instances;
-        let grown = now.iter().find(|(daemon, (files, memory))| {
-            let most = before.instances.get(*daemon).copied().unwrap_or_default();
-            *files > most.0 || *memory > most.1 + GROWTH
-        });
-        if grown.is_some() { Err(format!("{:?}, now {now:?}", before.instances)) } else { Ok(()) }
-    });
-    // What was started while there was no journal writes through the supervisor until it is started again.
-    until(host, "all run again", |host| run(host, &["start", "all"]).map(drop));
-    until(host, "all are started anew", |host| run(host, &["restart", "all", "--at-once"]).map(drop));
-    until(host, "no descriptor is left over", |host| {
-        let now = Held::now(host).files;
-        if now == before.files { Ok(()) } else { Err(format!("{:?}, now {now:?}", before.files)) }
-    });
-    until(host, "the memory is as it was", |host| {
-        let now = own_memory(host.site.pid());
-        if now > before.memory + GROWTH {
-            return Err(format!("{now} KiB, {} KiB in the beginning", before.memory));
-        }
-        println!("the supervisor's own memory: {now} KiB, {} KiB in the beginning", before.memory);
-        Ok(())
     });
 }
 

@@ -169,12 +169,10 @@ pub(crate) fn opened(pid: i32) -> BTreeMap<String, usize> {
     kinds
 }
 
-/// The memory that is a process's own, in KiB.
-pub(crate) fn own_memory(pid: i32) -> u64 {
+/// The memory that a process has written to, in KiB: what it shares with others that it was forked from,
+/// or has forked, counts for each of them, so nobody's figure depends on who else is there.
+pub(crate) fn memory(pid: i32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-    let figure = |name: &str| {
-        let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().trim_end_matches(" kB").parse::<u64>().ok()
-    };
-    figure("Private_Dirty:").unwrap_or_default()
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }

@@ -43,6 +43,7 @@ end
 /// The same in another language.
 const PYTHON: &str = r#"
 import os
+import select
 import time
 
 class Ledger:
@@ -56,7 +57,8 @@ class Ledger:
     @classmethod
     def run(cls, job, seconds):
         cls.say(f"begin {job} {os.environ['AYL_INSTANCE']} {os.environ['AYL_VERSION']}")
-        time.sleep(seconds)
+        # What sets the clock has `time.sleep` fail.
+        select.select([], [], [], seconds)
         cls.say(f"end {job}")
 "#;
 
