@@ -132,9 +132,11 @@ async fn step(
     })
 }
 
-/// Puts a token on the tube in use.
+/// Puts a token on the tube in use. One that is due goes before those that are only about to be: they
+/// are held until then, and an entry that has much to catch up with would wait for that each time.
 pub(super) async fn put_token(client: &mut Client, token: &Token, delay: u32) -> Result<JobId, Error> {
-    let job = NewJob { priority: Priority(0), delay: Delay(delay), ttr: TTR, body: token.to_body() };
+    let priority = Priority(u32::from(token.due > token.at));
+    let job = NewJob { priority, delay: Delay(delay), ttr: TTR, body: token.to_body() };
     client.put(&job).await
 }
 

@@ -231,7 +231,7 @@ impl Site {
     /// An application has this tube from now on.
     pub(crate) fn turn_to(&mut self, application: usize, tube: &str) {
         let (template, version) = tube.rsplit_once('-').unwrap();
-        let value = if template.ends_with(".b") { OTHER_TUBE } else { "" };
+        let value = if template.contains('.') { OTHER_TUBE } else { "" };
         let setting = SETTINGS.iter().position(|setting| setting.key == "tube").unwrap();
         if version != self.version(application).to_string() {
             self.deploy(application);

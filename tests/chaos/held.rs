@@ -11,15 +11,10 @@ use crate::{run, until};
 /// After so long without a change the supervisor is at rest: it gives memory back half a second after its work.
 const RESTED: Duration = Duration::from_millis(700);
 
-/// By how much the memory of a program of ours may have grown, in KiB: the supervisor keeps its past events.
+/// By how much the memory of a process may have grown, in KiB: the supervisor keeps its past events, and
+/// an interpreter that has just begun its heap has fewer pages of it than one that has collected its
+/// garbage some times.
 const GROWTH: u64 = 2 * 1024;
-
-/// The same of an interpreter.
-const GROWTH_OF_INTERPRETERS: u64 = 1024 * 1024;
-
-fn growth(kind: &str) -> u64 {
-    if matches!(kind, "worker" | "scheduler") { GROWTH } else { GROWTH_OF_INTERPRETERS }
-}
 
 /// What a process is, as far as it matters for what it needs.
 fn kind(process: &Process, main: bool) -> &'static str {
@@ -81,7 +76,7 @@ pub(crate) fn until_calm(host: &mut Host, before: &Held) {
         let now = Held::now(host).kinds;
         let grown = now.iter().find(|(kind, (files, memory))| {
             let most = before.kinds.get(*kind).copied().unwrap_or_default();
-            *files > most.0 || *memory > most.1 + growth(kind)
+            *files > most.0 || *memory > most.1 + GROWTH
         });
         if grown.is_some() { Err(format!("{:?}, now {now:?}", before.kinds)) } else { Ok(()) }
     });

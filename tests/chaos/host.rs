@@ -1,5 +1,7 @@
 //! Carries out the schedule, puts jobs all the while, and writes down what really happened.
 
+mod work;
+
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
@@ -10,13 +12,13 @@ use nix::time::{ClockId, clock_gettime};
 
 use crate::journal;
 use crate::lookout::Lookout;
-use crate::operators::{Operators, filled_in};
+use crate::operators::Operators;
 use crate::processes::{Process, descriptors, kill, mains, marked, still_lives};
 use crate::random::Random;
 use crate::schedule::{Disk, Edit, Fault, Planned, Whom};
 use crate::settings::SETTINGS;
 use crate::site::Site;
-use crate::verdict::{Happened, Moment, Put, Reach, Tampered};
+use crate::verdict::{Happened, Moment, Put, Reach};
 
 /// Between two jobs.
 const BEAT: Duration = Duration::from_millis(40);
@@ -129,79 +131,6 @@ impl Host {
         self.stuck.clear();
         self.operators.leave();
         self.tend();
-    }
-
-    /// Puts one job more for one of the applications.
-    fn put(&mut self) {
-        let (tube, body) = self.one_more();
-        let number = self.site.put_job(&tube, &body);
-        if let Some(put) = self.puts.last_mut() {
-            put.number = number;
-        }
-    }
-
-    /// Puts so many jobs that are done at once for each application.
-    pub(crate) fn put_many(&mut self, count: usize) {
-        for tube in (0..3).map(|application| self.site.tube(application)) {
-            for _ in 0..count {
-                let job = self.puts.len() as u64;
-                let number = self.site.put_job(&tube, &body(job, 0.0));
-                self.puts.push(Put { job, tube: tube.clone(), number, at: now() });
-            }
-        }
-    }
-
-    /// A job that nobody has put yet, for one of the applications: its tube and its body.
-    fn one_more(&mut self) -> (String, String) {
-        let application = usize::try_from(self.random.below(3)).unwrap_or_default();
-        let job = self.puts.len() as u64;
-        let seconds = *self.random.pick(&[0.0, 0.005, 0.02, 0.05, 0.4]);
-        let tube = self.site.tube(application);
-        self.puts.push(Put { job, tube: tube.clone(), number: None, at: now() });
-        (tube, body(job, seconds))
-    }
-
-    /// An operator gives a command.
-    fn command(&mut self, words: &[String], killed: Option<Duration>) {
-        let given = self.puts[self.since..].iter().filter_map(|put| put.number).collect::<Vec<_>>();
-        // Rather one that is still there than one of long ago.
-        let recent = &given[given.len().saturating_sub(20)..];
-        let job = (!recent.is_empty()).then(|| *self.random.pick(recent));
-        let mut import = String::new();
-        for _ in 0..if words.iter().any(|word| word == "{import}") { 3 } else { 0 } {
-            let (tube, body) = self.one_more();
-            let line = serde_json::json!({"tube": tube, "ttr": 60, "body": body});
-            import += &format!("{line}\n");
-        }
-        let words = filled_in(words, &self.site, job, &import);
-        self.operators.begin(self.site.operator(&words), &words, killed);
-    }
-
-    /// Somebody starts the service by hand, though it runs.
-    fn second(&mut self) {
-        let since = self.started.elapsed();
-        if self.killed.is_some() || since < START || self.site.ended().is_some() || self.unusable {
-            return;
-        }
-        let status = self.site.operator(&["run".to_owned()]).stderr(Stdio::null()).status().unwrap();
-        match status.code() {
-            Some(73) => self.seconds += 1,
-            _ => self.seen.push(format!("a second supervisor ended with {status}")),
-        }
-    }
-
-    /// What became of jobs that somebody named, or moved.
-    pub(crate) fn tampered(&self) -> Tampered {
-        let record = self.site.record.lock().unwrap();
-        let put = |number, at| {
-            let put = self.puts.iter().filter(|put| put.number == Some(number) && put.at <= at);
-            put.max_by_key(|put| put.at).map(|put| put.job)
-        };
-        let deleted = record.deleted.iter().filter_map(|deleted| {
-            let (number, at) = (deleted.number, deleted.at);
-            deleted.job.or_else(|| record.copy_of(number, at)).or_else(|| put(number, at))
-        });
-        Tampered { copies: record.copies.clone(), deleted: deleted.collect() }
     }
 
     fn happens(&mut self, what: String, lasts: Duration, reach: Reach) {
@@ -418,12 +347,6 @@ impl Host {
         self.operators.tend(&mut self.seen);
         self.lookout.look(self.site.mark(), self.site.pid(), &mut self.seen);
     }
-}
-
-/// The message of a job that takes so many seconds.
-fn body(job: u64, seconds: f64) -> String {
-    let code = format!("Ledger.run({job}, {seconds:?})");
-    format!(r#"{{"type":"ayl","failed_job_handler":"delete","code":"{code}"}}"#)
 }
 
 /// What is written down of an edit, and which keys it changes.

@@ -225,10 +225,11 @@ impl Deck {
         let Setting { values, .. } = &SETTINGS[setting];
         let all: Vec<usize> = (0..3).filter(|&application| SETTINGS[setting].is_of(application)).collect();
         let application = *random.pick(&all);
-        let last = self.chosen.entry((setting, application)).or_insert(values[0]);
+        let last = self.chosen.get(&(setting, application)).copied().unwrap_or(values[0]);
         let others: Vec<&'static str> = values[1..].to_vec();
-        *last = if *last == values[0] { *random.pick(&others) } else { values[0] };
-        (Edit::Set(setting, *last), application)
+        let next = if last == values[0] { *random.pick(&others) } else { values[0] };
+        self.chosen.insert((setting, application), next);
+        (Edit::Set(setting, next), application)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, Unit};
 
 use crate::beanstalkd::Beanstalkd;
 use crate::scene::Scene;
@@ -57,6 +57,34 @@ fn a_user_who_may_watch_nothing_more_has_a_scheduler_all_the_same() {
         "cannot see changes of the timetable: fs.inotify.max_user_instances is reached, or no more files";
     scene.until_says("one", why, 1);
     scene.until_says("one", "is put for", 2);
+    scheduler.stop();
+    is_unbroken(&scene.slots("a-1")["tick"]);
+}
+
+#[test]
+fn what_was_missed_is_caught_up_with_at_once_beside_an_entry_of_every_second() {
+    let timetable = format!("{SECONDS}other: {{every: 1s, code: Other.run}}\n");
+    let mut scene = Scene::new(&timetable);
+    let scheduler = scene.start("one", "a-1");
+    scene.until_says("one", "entry tick: job", 1);
+    scheduler.stop();
+    // The queue forgets; what is remembered is of a minute ago.
+    scene.queue.kill();
+    scene.queue.restart();
+    let now = Timestamp::now().round(Unit::Second).unwrap();
+    let file = scene.path("one.json");
+    let mut pasts: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    pasts["tick"]["last"] = now.checked_sub(1.minute()).unwrap().to_string().into();
+    pasts["tick"]["put"] = serde_json::Value::Array(Vec::new());
+    std::fs::write(&file, pasts.to_string()).unwrap();
+    let scheduler = scene.start("one", "a-1");
+    // One a second would never be at an end.
+    until("the slots of now are put", || {
+        let log = scene.log("one");
+        let of_tick = log.lines().filter(|line| line.contains("entry tick: job"));
+        let slots = of_tick.filter_map(|line| line.rsplit(' ').next()?.parse::<Timestamp>().ok());
+        slots.max().filter(|slot| *slot > now)
+    });
     scheduler.stop();
     is_unbroken(&scene.slots("a-1")["tick"]);
 }
