@@ -38,6 +38,12 @@ impl Clock {
         self.library.is_some()
     }
 
+    /// Whether a process looks at it, if it can be set: every call that asks for the time goes by it then.
+    pub(crate) fn is_of(&self, pid: i32) -> bool {
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
+        self.library.is_none() || maps.contains("libfaketime")
+    }
+
     /// From now on it is so many seconds fast, or slow.
     pub(crate) fn set(&self, seconds: i64) {
         replace(&self.file, &format!("{seconds:+}\n"));

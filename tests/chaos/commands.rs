@@ -54,7 +54,7 @@ pub(crate) fn operator(random: &mut Random) -> Fault {
         30 => return Fault::Second,
         _ => &["events", "-f"],
     };
-    command(random, words, 400)
+    command(random, words)
 }
 
 /// What operators do with `ayl_beanstalk`.
@@ -90,17 +90,18 @@ pub(crate) fn of_the_queue(random: &mut Random) -> Fault {
         29 => &["eat_job"],
         30 => &["eat_all_jobs", state, "--yes"],
         31 => &["eat_all_jobs", state, "--yes", "--quiet"],
-        32 => return command(random, &["ayl_beanstalk", "-t", ASIDE, "put_sleep_job"], 400),
-        33 => return command(random, &["ayl_beanstalk", "-t", ASIDE, "eat_all_jobs", "--yes"], 400),
+        32 => return command(random, &["ayl_beanstalk", "-t", ASIDE, "put_sleep_job"]),
+        33 => return command(random, &["ayl_beanstalk", "-t", ASIDE, "eat_all_jobs", "--yes"]),
         _ if from != to => {
             let words = ["ayl_beanstalk", "-t", &from, "move_jobs", &to, state];
-            // Long enough for some of them.
-            return command(random, &words, 30);
+            let words = words.iter().map(ToString::to_string).collect();
+            // Most are cut off, and some of those while jobs are on their way.
+            return Fault::Operator(words, random.percent(70).then(|| random.millis(25)));
         }
         _ => &["statistics", "--json"],
     };
     let words: Vec<&str> = ["ayl_beanstalk", "-t", &from].iter().chain(action).copied().collect();
-    command(random, &words, 400)
+    command(random, &words)
 }
 
 /// A tube that workers may have, or may have had.
@@ -109,12 +110,11 @@ fn any_tube(random: &mut Random) -> String {
     tube(application, random.percent(20), 1 + random.below(2))
 }
 
-/// A command whose client is killed now and then, after so many milliseconds at most; one that would
-/// never end always is.
-fn command(random: &mut Random, words: &[&str], most: u64) -> Fault {
+/// A command whose client is killed now and then; one that would never end always is.
+fn command(random: &mut Random, words: &[&str]) -> Fault {
     let follows = words.iter().any(|word| matches!(*word, "-f" | "--watch" | "dev" | "top"));
     let killed: Option<Duration> =
-        if follows { Some(random.millis(1000)) } else { random.percent(30).then(|| random.millis(most)) };
+        if follows { Some(random.millis(1000)) } else { random.percent(30).then(|| random.millis(400)) };
     Fault::Operator(words.iter().map(ToString::to_string).collect(), killed)
 }
 

@@ -64,6 +64,7 @@ impl Effects {
         all.extend((0..).zip(ways).map(|(way, what)| (what, spoilt(way))));
         let (fast, slow) = clocks(&site.ledger());
         all.extend([("jobs run by a fast clock", fast), ("jobs run by a slow clock", slow)]);
+        all.push(("slots put by a fast clock", early(&said[1])));
         all.push(("jobs not put for certain", uncertain));
         all.push(("second supervisors refused", host.seconds));
         all.extend(
@@ -96,10 +97,26 @@ impl fmt::Display for Effects {
     }
 }
 
+/// What the wall shows when the clock of all that is written down shows 0, in seconds.
+fn origin() -> i64 {
+    Timestamp::now().as_second() - i64::try_from(now() / 1000).unwrap_or_default()
+}
+
+/// How many slots a scheduler has put before their time, as the journal has it.
+fn early(journal: &str) -> usize {
+    let origin = origin();
+    let ahead = |line: &str| {
+        let (at, text) = line.trim_start().split_once(' ')?;
+        let (_, slot) = text.split_once(" is put for ")?;
+        let slot = slot.trim().parse::<Timestamp>().ok()?.as_second();
+        Some(slot - origin - at.parse::<i64>().ok()? / 1000)
+    };
+    journal.lines().filter_map(ahead).filter(|ahead| *ahead > 1).count()
+}
+
 /// How many beats of a ledger were written while the clock on the wall was fast, and slow.
 fn clocks(ledger: &str) -> (usize, usize) {
-    // What the wall shows when the other clock shows 0, in seconds.
-    let origin = Timestamp::now().as_second() - i64::try_from(now() / 1000).unwrap_or_default();
+    let origin = origin();
     let beats = ledger.lines().filter_map(|line| {
         let (at, wall) = line.strip_prefix("beat ")?.split_once(' ')?.1.split_once(' ')?;
         Some(wall.parse::<i64>().ok()? - origin - at.parse::<i64>().ok()? / 1000)

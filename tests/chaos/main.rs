@@ -75,6 +75,7 @@ fn whatever_goes_wrong_every_job_is_run_and_nothing_is_left_behind() {
     until(&mut host, "the first slot", |host| {
         if host.site.slots().is_empty() { Err("nothing is put".to_owned()) } else { Ok(()) }
     });
+    all_go_by_the_clock(&mut host);
     warm_up(&mut host);
     let before = Held::settled(&host);
     host.endure(&schedule);
@@ -185,6 +186,29 @@ fn until_scheduled(host: &mut Host) {
         Err(format!("one and two: {again:?}; slots from {first:?} to {last:?} at {on_the_wall}"))
     });
     until(host, "the scheduler stops", |host| run(host, &["stop", "c/scheduler"]).map(drop));
+}
+
+/// The supervisor, and all that it has started, see the clock that is set; it says so itself.
+fn all_go_by_the_clock(host: &mut Host) {
+    let all = marked(host.site.mark());
+    let daemons = all.iter().filter(|process| !process.instance.contains("/web/")).map(|process| process.pid);
+    for pid in daemons.chain([host.site.pid()]) {
+        assert!(host.site.clock.is_of(pid), "process {pid} goes by another clock");
+    }
+    if !host.site.clock.can_be_set() {
+        return;
+    }
+    host.site.clock.set(5);
+    let begin = Timestamp::now();
+    until(host, "one is started while the clock is fast", |host| {
+        run(host, &["restart", "a/web"])?;
+        let text = run(host, &["status", "a/web", "--json"])?;
+        let status: serde_json::Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let since = status[0]["since"].as_str().and_then(|since| since.parse::<Timestamp>().ok());
+        let fast = since.is_some_and(|since| since.duration_since(begin).as_secs() >= 4);
+        if fast { Ok(()) } else { Err(text) }
+    });
+    host.site.clock.set(0);
 }
 
 /// Every worker runs some jobs: what its executor needs for that it has from then on.
