@@ -11,7 +11,9 @@ use crate::verdict::{Put, Tampered};
 impl Host {
     /// Puts one job more for one of the applications.
     pub(super) fn put(&mut self) {
-        let (tube, body) = self.one_more();
+        let application = usize::try_from(self.random.below(3)).unwrap_or_default();
+        let tube = self.site.tube(application);
+        let body = self.one_more(&tube);
         let number = self.site.put_job(&tube, &body);
         if let Some(put) = self.puts.last_mut() {
             put.number = number;
@@ -29,14 +31,12 @@ impl Host {
         }
     }
 
-    /// A job that nobody has put yet, for one of the applications: its tube and its body.
-    fn one_more(&mut self) -> (String, String) {
-        let application = usize::try_from(self.random.below(3)).unwrap_or_default();
+    /// The message of a job that nobody has put yet, and that is about to be put on this tube.
+    fn one_more(&mut self, tube: &str) -> String {
         let job = self.puts.len() as u64;
         let seconds = *self.random.pick(&[0.0, 0.005, 0.02, 0.05, 0.4]);
-        let tube = self.site.tube(application);
-        self.puts.push(Put { job, tube: tube.clone(), number: None, at: now() });
-        (tube, body(job, seconds))
+        self.puts.push(Put { job, tube: tube.to_owned(), number: None, at: now() });
+        body(job, seconds)
     }
 
     /// An operator gives a command.
@@ -47,8 +47,9 @@ impl Host {
         let job = (!recent.is_empty()).then(|| *self.random.pick(recent));
         let mut import = String::new();
         for _ in 0..if words.iter().any(|word| word == "{import}") { 3 } else { 0 } {
-            let (tube, body) = self.one_more();
-            let line = serde_json::json!({"tube": tube, "ttr": 60, "body": body});
+            // Whatever the line says, they go to the tube that the command names.
+            let body = self.one_more(&words[2]);
+            let line = serde_json::json!({"tube": "elsewhere", "ttr": 60, "body": body});
             let _ = writeln!(import, "{line}");
         }
         let words = filled_in(words, &self.site, job, &import);
