@@ -6,6 +6,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 use crate::schedule::{APPLICATIONS, Edit};
 use crate::settings::{Chosen, OTHER_TUBE, Place, SETTINGS};
 use crate::site::{Site, USER, replace};
@@ -211,6 +214,11 @@ impl Site {
             }
             Edit::EnvFile(Some(value)) => replace(&home.join("env"), &format!("SECRET='{value}'\n")),
             Edit::EnvFile(None) => replace(&home.join("env"), "SECRET\n"),
+            Edit::Fifo => {
+                let new = home.join("fifo");
+                mkfifo(&new, Mode::from_bits_truncate(0o644)).unwrap();
+                fs::rename(new, home.join("env")).unwrap();
+            }
             Edit::Timetable(more) => {
                 let text = match more {
                     None => TIMETABLE.replace("every", "evrey"),

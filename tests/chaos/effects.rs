@@ -10,7 +10,7 @@ use crate::settings::SETTINGS;
 use crate::verdict::Moment;
 
 /// What is said where a fault has taken hold.
-const SAID: [(&str, &str); 12] = [
+const SAID: [(&str, &str); 13] = [
     ("no process could be begun", "Resource temporarily unavailable"),
     ("no descriptor could be had", "Too many open files"),
     ("no room on the disk", "No space left on device"),
@@ -21,6 +21,7 @@ const SAID: [(&str, &str); 12] = [
     ("edits refused", "the configuration is not applied"),
     ("deploys", "what is deployed has changed"),
     ("environment files refused", "expected NAME=VALUE"),
+    ("FIFOs refused", "not a regular file"),
     ("timetables refused", "evrey"),
     ("one application more", "d/rest/1 starting"),
 ];

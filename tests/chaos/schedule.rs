@@ -113,6 +113,8 @@ pub(crate) enum Edit {
     Twice,
     /// The application's `env_file`: a value, or nothing that can be read as one.
     EnvFile(Option<u64>),
+    /// The application's `env_file` is a FIFO, which whoever opened it carelessly would hang at.
+    Fifo,
     /// The timetable: an entry more or not, or nothing that can be read as one.
     Timetable(Option<bool>),
 }
@@ -125,7 +127,7 @@ impl Edit {
 
     /// It is not about daemons.yml: that stays as good or as bad as it was.
     pub(crate) fn is_elsewhere(self) -> bool {
-        matches!(self, Self::EnvFile(_) | Self::Timetable(_))
+        matches!(self, Self::EnvFile(_) | Self::Fifo | Self::Timetable(_))
     }
 }
 
@@ -244,6 +246,7 @@ fn edit(random: &mut Random, deck: &mut Deck) -> (Edit, usize) {
         7 => Edit::Address(usize::from(random.percent(50))),
         8 | 9 => Edit::Added(random.percent(50)),
         10 => Edit::Twice,
+        11 if random.percent(40) => Edit::Fifo,
         11 | 12 => Edit::EnvFile(*random.pick(&[None, Some(0), Some(1), Some(2)])),
         13 => Edit::Timetable(*random.pick(&[None, Some(true), Some(false)])),
         14 | 15 => Edit::Daemon(random.percent(60)),
