@@ -5,8 +5,11 @@
 //! thread that sleeps until a timer runs out kills such a child; the start is tried again the
 //! patient way, and from then on no other is used for a change of user.
 //!
-//! The timer costs two system calls a start, and nobody wakes up unless it runs out.
+//! The timer costs two system calls a start, and nobody wakes up unless it runs out. That it has run out is not
+//! enough: the supervisor may have been stopped itself, or have got no processor, while the child has long
+//! begun its program, and has work in hand. So whoever waits for it has to be waiting even then.
 
+use std::fs;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
@@ -15,6 +18,7 @@ use std::time::Duration;
 use nix::sys::time::TimeSpec;
 use nix::sys::timer::{Expiration, TimerSetTimeFlags};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
+use nix::unistd::gettid;
 
 use super::child::send_signal;
 use super::signal::Signal;
@@ -34,6 +38,9 @@ const KILLED: i32 = -3;
 
 /// The descriptor of a child in the last two states.
 static VICTIM: AtomicI32 = AtomicI32::new(NONE);
+
+/// The thread that waits for the child.
+static WAITING: AtomicI32 = AtomicI32::new(NONE);
 
 /// One child at a time is watched.
 static WATCHING: AtomicBool = AtomicBool::new(false);
@@ -59,6 +66,7 @@ impl Watch {
             WATCHING.store(false, Ordering::Release);
             return None;
         };
+        WAITING.store(gettid().as_raw(), Ordering::Release);
         // Again and again: the first time the child may not have been made yet.
         let patience = Expiration::Interval(TimeSpec::from(PATIENCE));
         watch.timer.set(patience, TimerSetTimeFlags::empty()).ok()?;
@@ -111,10 +119,17 @@ fn timer() -> Option<&'static TimerFd> {
     runs.then_some(timer)
 }
 
+/// Whether a thread of ours waits for what it has made with `CLONE_VFORK`, which nothing but the child can
+/// end: the kernel shows that as `D`. Where it cannot be told, it is taken for so.
+fn stands_still(thread: i32) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/self/task/{thread}/stat")) else { return true };
+    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('D'))
+}
+
 fn watch(timer: &TimerFd) {
     while timer.wait().is_ok() {
         let pidfd = CHILD.load(Ordering::Acquire);
-        if pidfd < 0 {
+        if pidfd < 0 || !stands_still(WAITING.load(Ordering::Acquire)) {
             continue;
         }
         VICTIM.store(pidfd, Ordering::Release);
@@ -124,5 +139,74 @@ fn watch(timer: &TimerFd) {
             let _ = send_signal(pidfd, Signal::KILL);
             CHILD.store(KILLED, Ordering::Release);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{IntoRawFd, OwnedFd};
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::process::child::open_pidfd;
+
+    #[test]
+    fn a_child_that_has_begun_its_program_is_let_live_however_late_that_is_noticed() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let pidfd: OwnedFd = open_pidfd(i32::try_from(child.id()).unwrap()).unwrap();
+        // Another test may be at it.
+        let end = Instant::now() + Duration::from_secs(30);
+        let watch = loop {
+            if let Some(watch) = Watch::begin() {
+                break watch;
+            }
+            assert!(Instant::now() < end, "a child is watched all the time");
+            thread::sleep(Duration::from_millis(5));
+        };
+        watch.child.store(pidfd.into_raw_fd(), Ordering::Release);
+        // As if the supervisor had been stopped.
+        thread::sleep(PATIENCE * 3);
+        let (_, killed) = watch.end();
+        assert!(!killed);
+        assert_eq!(child.try_wait().unwrap(), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_thread_stands_still_until_the_child_it_waits_for_has_gone() {
+        assert!(!stands_still(gettid().as_raw()));
+        let (tell, told) = mpsc::channel();
+        let waits = thread::spawn(move || {
+            tell.send(gettid().as_raw()).unwrap();
+            let flags = libc::CLONE_VFORK | libc::SIGCHLD;
+            // SAFETY: a fork; the child does nothing but wait for its end.
+            unsafe {
+                if libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) == 0 {
+                    loop {
+                        libc::pause();
+                    }
+                }
+            }
+        });
+        let thread = told.recv().unwrap();
+        let children = format!("/proc/self/task/{thread}/children");
+        let end = Instant::now() + Duration::from_secs(30);
+        let child: i32 = loop {
+            let text = fs::read_to_string(&children).unwrap();
+            if let Some(child) = text.split_whitespace().next().and_then(|child| child.parse().ok())
+                && stands_still(thread)
+            {
+                break child;
+            }
+            assert!(Instant::now() < end, "nobody waits for a child");
+            thread::sleep(Duration::from_millis(2));
+        };
+        let child = nix::unistd::Pid::from_raw(child);
+        nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL).unwrap();
+        waits.join().unwrap();
+        nix::sys::wait::waitpid(child, None).unwrap();
     }
 }
