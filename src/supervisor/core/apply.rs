@@ -150,6 +150,8 @@ impl Core {
         }
         match (instance.life.is_live(), instance.life.desired()) {
             (true, _) => {
+                // If it is somebody's successor itself, nobody waits for it to be ready any more.
+                roll.current.remove(&slot);
                 let why = Why::Config(change.reason.to_string().into());
                 roll.pending.entry(slot).or_insert(why);
             }

@@ -77,6 +77,24 @@ fn a_new_process_that_fails_holds_the_roll_and_the_old_ones_go_on() {
 }
 
 #[test]
+fn a_new_process_that_never_comes_up_gives_way_to_another_configuration_at_once() {
+    let mut bench = Bench::up(&[daemon("a/worker").count(2)]);
+    bench.apply(&[daemon("a/worker").count(2).command("never ready")]);
+    bench.ends("a/worker/1", 0);
+    assert_eq!(bench.done(), ["signal 15 group a/worker/1", "spawn a/worker/1"]);
+    let request = bench.apply(&[daemon("a/worker").count(2).command("repaired")]);
+    assert_eq!(bench.done(), ["signal 15 group a/worker/1"]);
+    bench.ends("a/worker/1", 0);
+    assert_eq!(bench.done(), ["spawn a/worker/1"]);
+    // The other one works: it goes only when its fellow is up.
+    bench.ready("a/worker/1");
+    assert_eq!(bench.done(), ["signal 15 group a/worker/2"]);
+    bench.ends("a/worker/2", 0);
+    bench.ready("a/worker/2");
+    assert_eq!(bench.answer(request), "done");
+}
+
+#[test]
 fn a_repaired_configuration_clears_failed() {
     let broken = daemon("a/worker").with(|policy| policy.start_limit.count = 1);
     let mut bench = Bench::with(std::slice::from_ref(&broken));
