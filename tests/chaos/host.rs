@@ -13,7 +13,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::journal;
 use crate::lookout::Lookout;
 use crate::operators::Operators;
-use crate::processes::{Process, descriptors, kill, mains, marked, still_lives};
+use crate::processes::{Process, descriptors, has_ended, kill, mains, marked, still_lives};
 use crate::random::Random;
 use crate::schedule::{Disk, Edit, Fault, Planned, Whom};
 use crate::settings::SETTINGS;
@@ -321,6 +321,11 @@ impl Host {
     /// Starts the supervisor again when it has ended, sees to operators' clients, and looks around.
     pub(crate) fn tend(&mut self) {
         self.see_off();
+        if has_ended(self.site.queue.pid()) {
+            // No program of ours; whoever runs it starts it again.
+            println!("the queue ended by itself, at {}", now());
+            self.kill("the queue ended by itself".to_owned(), Whom::Queue, 0);
+        }
         if let Some(status) = self.site.ended() {
             let refused = self.may_have_read && matches!(status.code(), Some(66 | 78));
             let starved = self.starved.take().is_some() && status.code() == Some(74);

@@ -105,6 +105,11 @@ impl Stat {
     }
 }
 
+/// Whether a child of this test has ended, and waits to be seen to.
+pub(crate) fn has_ended(child: u32) -> bool {
+    i32::try_from(child).is_ok_and(|pid| Stat::of(pid).is_none_or(|stat| !stat.lives()))
+}
+
 /// Whether this very process still lives.
 pub(crate) fn still_lives(process: &Process) -> bool {
     Stat::of(process.pid).is_some_and(|stat| stat.lives() && stat.started == process.started)
