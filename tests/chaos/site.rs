@@ -311,7 +311,10 @@ fn prepare(site: &Path, root: bool) {
         journal::listen(site.join("journal"));
         for disk in Disk::ALL {
             let folder = site.join(disk.folder());
-            mount(none, &folder, Some("tmpfs"), MsFlags::empty(), Some("size=2m,mode=755")).unwrap();
+            // Jobs that wait long keep the files of the binlog that they are in.
+            let megabytes = if disk == Disk::Binlog { 16 } else { 2 };
+            let options = format!("size={megabytes}m,mode=755");
+            mount(none, &folder, Some("tmpfs"), MsFlags::empty(), Some(&*options)).unwrap();
         }
         // What sets the clock leaves things there when its program is killed.
         mount(none, "/dev/shm", Some("tmpfs"), MsFlags::empty(), Some("mode=1777")).unwrap();
