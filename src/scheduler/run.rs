@@ -260,7 +260,10 @@ impl Scheduler {
 /// Waits for a change of the timetable; without a watcher for ever.
 async fn changed(watcher: &mut Option<Watcher>) -> Vec<String> {
     match watcher {
-        Some(watcher) => watcher.changed().await,
+        Some(watcher) => {
+            watcher.changed().await;
+            watcher.follow()
+        }
         None => std::future::pending().await,
     }
 }

@@ -23,14 +23,17 @@ pub fn directory(file: &Path) -> PathBuf {
 pub fn read(file: &Path, root: bool) -> Result<Vec<SourceFile>, ReadError> {
     let mut paths = vec![file.to_owned()];
     paths.extend(added(&directory(file))?);
-    let read = |path: PathBuf| {
-        let text = read_bytes(&path, MAX_FILE, For::Supervisor, root)?;
-        Ok(SourceFile { path, text })
-    };
-    paths.into_iter().map(read).collect()
+    paths.into_iter().map(|path| read_one(path, root)).collect()
 }
 
-fn added(directory: &Path) -> Result<Vec<PathBuf>, ReadError> {
+/// Reads one of its files.
+pub fn read_one(path: PathBuf, root: bool) -> Result<SourceFile, ReadError> {
+    let text = read_bytes(&path, MAX_FILE, For::Supervisor, root)?;
+    Ok(SourceFile { path, text })
+}
+
+/// The files that others have put into its directory, in the order in which they are read.
+pub fn added(directory: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let io = |source| ReadError::Io { path: directory.to_owned(), source };
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,

@@ -65,6 +65,8 @@ struct Entries {
     names: BTreeSet<OsString>,
     /// Those of `names` that are whole once they are renamed.
     whole: BTreeSet<OsString>,
+    /// The path that leads through it.
+    on_the_way_to: PathBuf,
 }
 
 impl Entries {
@@ -98,7 +100,11 @@ pub struct Watcher {
     changed: Option<(Instant, Instant)>,
     /// When a change was reported last.
     reported: Option<Instant>,
+    may_follow: Box<MayFollow>,
 }
+
+/// Whether a path may be followed now.
+type MayFollow = dyn Fn(&Path) -> bool + Send;
 
 impl Watcher {
     /// Watches nothing yet. Fails where the user has no inotify instance left.
@@ -123,21 +129,29 @@ impl Watcher {
             error => error,
         })?;
         let (interests, watched, armed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Self { inotify, events, interests, watched, armed, changed: None, reported: None })
+        let may_follow = Box::new(|_: &Path| true);
+        Ok(Self { inotify, events, interests, watched, armed, changed: None, reported: None, may_follow })
+    }
+
+    /// From now on asks before it follows a path of interest, which may lead to what does not answer; one
+    /// that may not be followed is not watched.
+    pub fn ask(&mut self, may_follow: impl Fn(&Path) -> bool + Send + 'static) {
+        self.may_follow = Box::new(may_follow);
     }
 
     /// Replaces what is watched. Call it before reading the files, so that a change
     /// in between is not missed. Returns why a directory cannot be watched.
     pub fn watch(&mut self, interests: Vec<Interest>) -> Vec<String> {
         self.interests = interests;
-        self.arm()
+        self.follow()
     }
 
     /// Waits until something of interest may have changed and it is quiet again, or a whole
-    /// file was renamed into place and nothing was reported for as long.
+    /// file was renamed into place and nothing was reported for as long. Then its path may
+    /// lead elsewhere: [`follow`](Self::follow) it before it is read.
     ///
     /// May be dropped and called again: nothing is lost.
-    pub async fn changed(&mut self) -> Vec<String> {
+    pub async fn changed(&mut self) {
         loop {
             let report_at = self.changed.map(|(first, last)| (last + QUIET).min(first + PATIENCE));
             let event = match report_at {
@@ -162,9 +176,8 @@ impl Watcher {
         }
     }
 
-    fn report(&mut self) -> Vec<String> {
+    fn report(&mut self) {
         self.reported = Some(Instant::now());
-        self.arm()
     }
 
     fn news(&mut self, event: Option<notify::Result<Event>>) -> News {
@@ -200,8 +213,9 @@ impl Watcher {
         }
     }
 
-    /// Follows every path anew and watches what it leads through now.
-    fn arm(&mut self) -> Vec<String> {
+    /// Follows every path anew and watches what it leads through now. Returns why a directory cannot be
+    /// watched.
+    pub fn follow(&mut self) -> Vec<String> {
         let mut refused = Vec::new();
         let watched = self.directories();
         for gone in self.watched.keys().filter(|known| !watched.contains_key(*known)) {
@@ -209,7 +223,10 @@ impl Watcher {
             let _ = self.inotify.unwatch(gone);
             self.armed.remove(gone);
         }
-        for directory in watched.keys() {
+        for (directory, entries) in &watched {
+            if !(self.may_follow)(&entries.on_the_way_to) {
+                continue;
+            }
             // Another directory may have the name by now. What is the same is not asked for again:
             // that waits for another thread.
             let identity = identity(directory);
@@ -233,13 +250,16 @@ impl Watcher {
         let mut directories: BTreeMap<PathBuf, Entries> = BTreeMap::new();
         for interest in &self.interests {
             let (Interest::Path(path) | Interest::Whole(path) | Interest::Entries(path)) = interest;
+            if !(self.may_follow)(path) {
+                continue;
+            }
             let walk = walk(path);
             let last = walk.steps.len().saturating_sub(1);
             for (i, step) in walk.steps.into_iter().enumerate() {
                 // What decides is a symlink and the end; a directory in between that is
                 // replaced takes the watched ones below it along.
                 if i == last || step.is_link() {
-                    let entries = directories.entry(step.directory).or_default();
+                    let entries = directories.entry(step.directory).or_insert_with(|| through(path));
                     if let Interest::Whole(_) = interest {
                         entries.whole.insert(step.name.clone());
                     }
@@ -247,11 +267,16 @@ impl Watcher {
                 }
             }
             if let (Interest::Entries(_), Some(end)) = (interest, walk.end) {
-                directories.entry(end).or_default().all = true;
+                directories.entry(end).or_insert_with(|| through(path)).all = true;
             }
         }
         directories
     }
+}
+
+/// A directory that `path` leads through.
+fn through(path: &Path) -> Entries {
+    Entries { on_the_way_to: path.to_owned(), ..Entries::default() }
 }
 
 /// What tells a directory from another that has its name, and its number, later. `None`: nothing does.

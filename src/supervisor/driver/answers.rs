@@ -21,6 +21,8 @@ struct Waiting {
     client: Option<(CallId, Replies)>,
     /// Part of the start or of a reload: systemd wants to know when it is over.
     applies: bool,
+    /// What is left out of it, one a line.
+    except: Vec<String>,
 }
 
 /// The requests that are not answered yet.
@@ -33,12 +35,12 @@ pub(super) struct Answers {
 impl Answers {
     /// A number for a client's request. `applies`: whether it is a reload.
     pub(super) fn open(&mut self, call: CallId, replies: Replies, applies: bool) -> RequestId {
-        self.number(Waiting { client: Some((call, replies)), applies })
+        self.number(Waiting { client: Some((call, replies)), applies, except: Vec::new() })
     }
 
     /// A number for a reload of the supervisor's own.
     pub(super) fn begin(&mut self) -> RequestId {
-        self.number(Waiting { client: None, applies: true })
+        self.number(Waiting { client: None, applies: true, except: Vec::new() })
     }
 
     fn number(&mut self, waiting: Waiting) -> RequestId {
@@ -70,13 +72,29 @@ impl Answers {
 
     /// Goes on after `last`, with reloads that an earlier program has begun.
     pub(super) fn adopt(last: RequestId, applying: &[RequestId]) -> Self {
-        let waiting = applying.iter().map(|request| (*request, Waiting { client: None, applies: true }));
+        let waiting = || Waiting { client: None, applies: true, except: Vec::new() };
+        let waiting = applying.iter().map(|request| (*request, waiting()));
         Self { last: last.0, waiting: waiting.collect() }
     }
 
     /// Whether the start or a reload is still going on.
     pub(super) fn applying(&self) -> bool {
         self.waiting.values().any(|waiting| waiting.applies)
+    }
+
+    /// Something is left out of what was asked for: it is not done until whoever asked knows that.
+    pub(super) fn except(&mut self, request: RequestId, what: Vec<String>) {
+        if let Some(waiting) = self.waiting.get_mut(&request) {
+            waiting.except = what;
+        }
+    }
+
+    /// Answers what the core knows nothing of.
+    pub(super) fn reply(&mut self, request: RequestId, responses: Vec<Response>) {
+        let waiting = self.waiting.remove(&request);
+        if let Some((_, replies)) = waiting.and_then(|waiting| waiting.client) {
+            let _ = replies.send_all(responses);
+        }
     }
 
     /// Passes an answer of the core on. `near` finds what a name may have meant.
@@ -94,9 +112,9 @@ impl Answers {
             }
             return;
         }
-        let client = self.waiting.remove(&request).and_then(|waiting| waiting.client);
+        let Some(Waiting { client, except, .. }) = self.waiting.remove(&request) else { return };
         if let Some((_, replies)) = client {
-            let _ = replies.send(last_word(answer, near));
+            let _ = replies.send(but(last_word(answer, near), &except));
         }
     }
 
@@ -141,6 +159,18 @@ fn last_word(answer: Answer, near: impl Fn(&Selector) -> Vec<String>) -> Respons
         }
         Answer::Refused(core::Refusal::ShuttingDown) => Response::Refused(Refusal::Leaving),
     }
+}
+
+/// The same answer, if nothing was left out.
+fn but(answer: Response, except: &[String]) -> Response {
+    let said = match &answer {
+        _ if except.is_empty() => return answer,
+        Response::Done { text } => text.as_deref(),
+        Response::Failed { text, .. } => Some(text.as_str()),
+        _ => return answer,
+    };
+    let lines: Vec<&str> = said.into_iter().chain(except.iter().map(String::as_str)).collect();
+    Response::Failed { kind: FailureKind::Instances, text: lines.join("\n") }
 }
 
 fn list(instances: &[InstanceId]) -> String {

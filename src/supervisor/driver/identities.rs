@@ -1,9 +1,9 @@
 //! As whom processes run: users with all their groups, known before anything is started.
 
-use std::collections::{HashMap, HashSet};
-use std::io;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::reading::Identified;
 use crate::config::Account;
 use crate::process::Identity;
 
@@ -12,19 +12,25 @@ use crate::process::Identity;
 pub(super) struct Identities(HashMap<Arc<Account>, Arc<Identity>>);
 
 impl Identities {
-    /// Asks `find` for each account, for those that are known as well: a user may have joined a group since.
+    /// With what an earlier program knew.
+    pub(super) fn adopt(known: impl Iterator<Item = (Account, Identity)>) -> Self {
+        Self(known.map(|(account, identity)| (Arc::new(account), Arc::new(identity))).collect())
+    }
+
+    /// Takes note of what was found, of those that are known as well: a user may have joined a group since.
     /// One that cannot be found just now stays as it was.
-    pub(super) fn look_up<'a>(
-        &mut self,
-        accounts: impl Iterator<Item = &'a Arc<Account>>,
-        find: impl Fn(&Account) -> io::Result<Identity>,
-    ) {
-        for account in accounts.collect::<HashSet<_>>() {
-            match find(account) {
-                Ok(identity) => drop(self.0.insert(account.clone(), Arc::new(identity))),
+    pub(super) fn learn(&mut self, found: Identified) {
+        for (account, found) in found {
+            match found {
+                Ok(identity) => drop(self.0.insert(account, Arc::new(identity))),
                 Err(error) => tracing::warn!(%error, "cannot look up the groups of user {}", account.user),
             }
         }
+    }
+
+    /// All that are known.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Account, &Identity)> {
+        self.0.iter().map(|(account, identity)| (&**account, &**identity))
     }
 
     /// Who a process of `account` becomes; `None`: that could never be found out.
@@ -35,6 +41,8 @@ impl Identities {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::plan::made_up::account;
 
@@ -44,11 +52,8 @@ mod tests {
         let mut known = Identities::default();
         assert_eq!(known.of(&account), None);
         let mut look = |found: io::Result<Vec<u32>>| {
-            let found = std::cell::RefCell::new(Some(found));
-            // Asked once, however many processes run as it.
-            known.look_up([&account, &account].into_iter(), |_| {
-                found.take().unwrap().map(|groups| Identity { uid: 7, gid: 7, groups })
-            });
+            let found = found.map(|groups| Identity { uid: 7, gid: 7, groups });
+            known.learn(vec![(account.clone(), found)]);
             known.of(&account).unwrap().groups.clone()
         };
         assert_eq!(look(Ok(vec![7])), [7]);

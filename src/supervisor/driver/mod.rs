@@ -5,13 +5,13 @@
 //!     processes ───────┤                 ┌─► spawn, signal, kill        (spawn, table)
 //!     readiness ───────┤                 ├─► journal, `events`          (publish)
 //!     control socket ──┼─► Event ─► core ┼─► answers to operators       (answers, requests)
-//!     files ───────────┤    ▲            ├─► systemd                    (systemd)
+//!     reader (a thread)┤    ▲            ├─► systemd                    (systemd)
 //!     the next deadline┘    │            ├─► what an operator stopped   (runtime)
 //!                           │            └─► another program in place   (upgrade)
-//!                           └─ releases, configuration                  (reload)
+//!                           └─ configuration, what is deployed, users   (reload, reading)
 //! ```
 //!
-//! It waits in one place and never for anybody: whoever does not listen is left behind.
+//! It waits in one place and never for anybody: whoever does not listen, or does not answer, is left behind.
 
 mod answers;
 mod ayl;
@@ -23,6 +23,7 @@ mod identities;
 mod notify;
 mod publish;
 mod readiness;
+mod reading;
 mod releases;
 mod reload;
 mod requests;
@@ -41,8 +42,8 @@ mod upgrade;
 use std::time::Duration;
 
 pub use helper::Known;
+pub use reading::{Invalid, wanted};
 pub use releases::find as find_release;
-pub use reload::{Invalid, wanted};
 pub use runtime::{RuntimeError, make_directory};
 pub use signals::Hangup;
 pub use start::{Options, StartError, run};

@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::reading::{Looking, Silent};
 use crate::config::{Application, VersionSource};
 use crate::names::Version;
 use crate::plan::Found;
@@ -23,32 +24,55 @@ const VERSION_FILES: [&str; 2] = ["VERSION", "REVISION"];
 
 /// Looks for an application. `root`: whether this process is root's.
 pub fn find(application: &Application, root: bool) -> Found {
-    let path = application
-        .path
-        .canonicalize()
-        .map_err(|error| format!("{}: {}", application.path.display(), plain(&error)))
-        .and_then(|path| {
-            let refused = || format!("{}: not a directory", application.path.display());
-            if path.is_dir() { Ok(path) } else { Err(refused()) }
-        });
-    let version = match (&application.version, &path) {
+    let path = path(application);
+    let version = version(application, &path, root);
+    found(path, version)
+}
+
+/// The same where one must not wait for what does not answer.
+pub(super) fn look(application: &Application, root: bool, looking: &Looking) -> Result<Found, Silent> {
+    looking.at_path(&application.path)?;
+    let path = path(application);
+    if let Some(file) = version_files(application).first() {
+        looking.at_path(file)?;
+    }
+    let version = version(application, &path, root);
+    Ok(found(path, version))
+}
+
+fn found(path: Result<PathBuf, String>, version: Result<Version, String>) -> Found {
+    Found { path: path.map_err(Into::into), version: version.map_err(Into::into) }
+}
+
+/// Where its path leads.
+fn path(application: &Application) -> Result<PathBuf, String> {
+    let at = application.path.display();
+    let path = application.path.canonicalize().map_err(|error| format!("{at}: {}", plain(&error)))?;
+    if path.is_dir() { Ok(path) } else { Err(format!("{at}: not a directory")) }
+}
+
+fn version(application: &Application, path: &Result<PathBuf, String>, root: bool) -> Result<Version, String> {
+    match (&application.version, path) {
         (VersionSource::Literal(version), _) => Ok(version.clone()),
         (VersionSource::File(file), _) if file.is_absolute() => version_in(file, reader(application), root),
         (_, Err(why)) => Err(why.clone()),
         (VersionSource::File(file), Ok(path)) => version_in(&path.join(file), reader(application), root),
         (VersionSource::Found, Ok(path)) => first_version(path, reader(application), root),
-    };
-    Found { path: path.map_err(Into::into), version: version.map_err(Into::into) }
+    }
 }
 
 /// What to watch to learn that [`find`] would find something else.
 pub(super) fn interests(application: &Application) -> Vec<Interest> {
-    let files: Vec<PathBuf> = match &application.version {
+    version_files(application).into_iter().chain([application.path.clone()]).map(Interest::Path).collect()
+}
+
+/// Where its version may stand, as its path is written.
+fn version_files(application: &Application) -> Vec<PathBuf> {
+    match &application.version {
         VersionSource::Literal(_) => Vec::new(),
         VersionSource::File(file) => vec![application.path.join(file)],
         VersionSource::Found => VERSION_FILES.map(|name| application.path.join(name)).into(),
-    };
-    files.into_iter().chain([application.path.clone()]).map(Interest::Path).collect()
+    }
 }
 
 /// Who has to be able to read the application's files: its workers' user, else that of

@@ -1,268 +1,358 @@
 //! The configuration: read, applied, and read again when its files change.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until};
 
 use super::PATIENCE;
 use super::clock;
-use super::env_file;
 use super::publish::told_by_the_supervisor;
-use super::releases::{find, interests};
-use super::requests::invalid;
-use super::turn::{Driver, warn_unwatched};
+use super::reading::{Answer, Ask, At, Heed, Invalid, News, Next, Offer, Older, Silent, Unread, What, Wish};
+use super::requests::{invalid, planned};
+use super::signals::{self, Signals};
+use super::turn::Driver;
 use super::upgrade::Left;
-use crate::config::{self, Account, Config, Host, Privilege, SourceFile};
+use crate::config::Account;
+use crate::control::messages::{FailureKind, Response};
 use crate::control::server::{CallId, Replies};
 use crate::lifecycle::Time;
-use crate::names::{ApplicationName, Selector, ServerAddress};
-use crate::plan::{self, EnvFile, EnvFiles, Wanted};
-use crate::process::host::System;
-use crate::supervisor::core::{Event, RequestId};
-use crate::supervisor::files::{For, ReadError, read_text};
-use crate::supervisor::sources;
-use crate::watch::{Interest, Watcher};
+use crate::names::ApplicationName;
+use crate::plan::Wanted;
+use crate::supervisor::core::{Answer as Told, Event, Refusal, RequestId};
 
-/// The most bytes of an `env_file`.
-const MAX_ENV_FILE: u64 = 256 * 1024;
-
-/// Where the configuration comes from, and what was read of it last.
-pub(super) struct Configuration {
-    file: PathBuf,
-    host: System,
-    /// Used instead of what the configuration says of the queue.
-    beanstalk: Option<Vec<ServerAddress>>,
-    /// The files as they were read last, valid or not.
-    seen: Vec<SourceFile>,
-    /// What of it is applied.
-    applied: Option<Next>,
-}
-
-/// A configuration that can be applied.
-pub(super) struct Next {
-    /// As it is written.
-    config: Config,
-    /// What it means here and now.
-    pub(super) wanted: Wanted,
-    /// What may not be meant about it.
-    warnings: Vec<String>,
-}
-
-/// Why a configuration cannot be applied.
-#[derive(Debug, thiserror::Error)]
-pub enum Invalid {
-    /// A file cannot be read.
-    #[error(transparent)]
-    Unreadable(#[from] ReadError),
-    /// What the files say cannot be used.
-    #[error(transparent)]
-    Unusable(#[from] config::Problems),
-}
-
-impl Configuration {
-    /// That of `file`, of which nothing is read yet.
-    pub(super) fn new(file: PathBuf, host: System, beanstalk: Option<Vec<ServerAddress>>) -> Self {
-        Self { file, host, beanstalk, seen: Vec::new(), applied: None }
-    }
-
-    fn root(&self) -> bool {
-        self.host.privilege() == Privilege::Root
-    }
-
-    /// Reads the files as they are now, and what is on the disk of the applications.
-    pub(super) fn read(&self) -> Result<Next, Invalid> {
-        self.make(&sources::read(&self.file, self.root())?)
-    }
-
-    fn make(&self, files: &[SourceFile]) -> Result<Next, Invalid> {
-        let loaded = config::load(files, &self.host)?;
-        let mut config = loaded.config;
-        if let Some(beanstalk) = &self.beanstalk {
-            config.beanstalk.clone_from(beanstalk);
-        }
-        let wanted = self.expand(&config);
-        let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
-        Ok(Next { config, wanted, warnings })
-    }
-
-    fn expand(&self, config: &Config) -> Wanted {
-        wanted(config, self.root())
-    }
-
-    /// What to watch, to learn that what is applied is not what [`read`](Self::read) would give.
-    fn interests(&self) -> Vec<Interest> {
-        let mut all =
-            vec![Interest::Whole(self.file.clone()), Interest::Entries(sources::directory(&self.file))];
-        for application in self.applied.iter().flat_map(|applied| applied.config.applications.values()) {
-            all.extend(interests(application));
-        }
-        all
-    }
-
-    /// Whether edits are to be applied without being asked to.
-    pub(super) fn watches(&self) -> bool {
-        self.applied.as_ref().is_none_or(|applied| applied.config.watch)
-    }
-}
-
-/// What `config` means with what is on the disk now. `root`: whether this process is root's.
-pub fn wanted(config: &Config, root: bool) -> Wanted {
-    let found = config.applications.iter().map(|(name, application)| (name.clone(), find(application, root)));
-    plan::expand(config, &found.collect(), &mut Reader { root, read: BTreeMap::new() })
-}
-
-/// Reads each `env_file` once.
-struct Reader {
-    root: bool,
-    read: BTreeMap<(PathBuf, u32), Result<Arc<EnvFile>, Arc<str>>>,
-}
-
-impl EnvFiles for Reader {
-    fn read(&mut self, path: &Path, account: &Account) -> Result<Arc<EnvFile>, Arc<str>> {
-        let root = self.root;
-        let read = || {
-            let reader = For::Environment { uid: account.uid, gid: account.gid };
-            let text = read_text(path, MAX_ENV_FILE, reader, root).map_err(|error| error.to_string())?;
-            let variables = env_file::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
-            let pairs = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-            Ok::<_, String>(Arc::new(pairs.collect::<EnvFile>()))
-        };
-        let known = self.read.entry((path.to_owned(), account.uid));
-        known.or_insert_with(|| read().map_err(Into::into)).clone()
-    }
+/// How far the first configuration is.
+#[derive(Debug)]
+pub(super) enum First {
+    /// It is still to be applied; this is answered then.
+    Awaited(RequestId),
+    /// It is not valid, so there is nothing to run.
+    Invalid(Invalid),
+    /// It is applied, or what an earlier program of this process has left runs.
+    Over,
 }
 
 impl Driver {
-    /// Reads the configuration for the first time and applies it.
-    pub(super) fn begin(&mut self, watcher: &mut Option<Watcher>) -> Result<(), Invalid> {
-        self.rewatch(watcher);
-        let files = sources::read(&self.configuration.file, self.configuration.root())?;
-        let next = self.configuration.make(&files)?;
-        self.configuration.seen = files;
-        self.apply_and_watch(next, None, watcher);
-        Ok(())
-    }
-
-    /// Takes up what another program of this process has left, and applies the configuration
-    /// as it is now; one that is not valid changes nothing.
-    pub(super) fn go_on_after_upgrade(&mut self, left: Left, watcher: &mut Option<Watcher>) {
-        let known = self.core.status(&Selector::All);
-        let known: Wanted =
-            known.map(|known| (known.spec.id.clone(), Arc::new(known.spec.clone()))).collect();
-        self.spawner.know(&known);
-        self.take_up(left);
-        if let Err(invalid) = self.begin(watcher) {
-            self.refused(&invalid.to_string());
-        }
-    }
-
-    /// Reads the configuration again and applies it, for `client` if there is one.
-    pub(super) fn reload(&mut self, client: Option<(CallId, Replies)>, watcher: &mut Option<Watcher>) {
-        let read = sources::read(&self.configuration.file, self.configuration.root());
-        self.take(read, client, watcher);
-    }
-
-    /// Applies what was read of the configuration's files, or says why that cannot be.
-    fn take(
-        &mut self,
-        read: Result<Vec<SourceFile>, ReadError>,
-        client: Option<(CallId, Replies)>,
-        watcher: &mut Option<Watcher>,
-    ) {
-        self.reloading();
-        let next = match read {
-            Ok(files) => {
-                let next = self.configuration.make(&files);
-                self.configuration.seen = files;
-                next
-            }
-            Err(error) => Err(error.into()),
-        };
-        match next {
-            Ok(next) => self.apply_and_watch(next, client, watcher),
-            Err(problem) => {
-                let problem = problem.to_string();
-                self.refused(&problem);
-                if let Some((_, replies)) = client {
-                    let _ = replies.send(invalid(&problem));
+    /// Reads the configuration for the first time and applies it. Returns false if the supervisor was
+    /// told to stop before it could.
+    pub(super) async fn begin(&mut self, signals: &mut Signals) -> Result<bool, Invalid> {
+        self.read_for_the_first_time();
+        loop {
+            self.go_on_reading();
+            let at = self.reading.deadline().map(|at| Instant::now() + at.since(clock::now()));
+            let due = async {
+                match at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
                 }
+            };
+            tokio::select! {
+                biased;
+                news = self.reading.next() => self.hear_reader(news),
+                wish = signals.next() => match wish {
+                    signals::Wish::Stop(who) => {
+                        tracing::info!("stopping, on {who}");
+                        return Ok(false);
+                    }
+                    signals::Wish::Child => self.table.reap_strangers(),
+                    signals::Wish::Reload(_) | signals::Wish::Reopen => {}
+                },
+                () = due => self.heed_readers(),
+            }
+            match std::mem::replace(&mut self.first, First::Over) {
+                First::Over => {
+                    self.follow_releases();
+                    self.go_on_reading();
+                    return Ok(true);
+                }
+                First::Invalid(invalid) => return Err(invalid),
+                awaited @ First::Awaited(_) => self.first = awaited,
             }
         }
     }
 
-    /// A watched file may have changed: applies what is other than before.
-    pub(super) fn files_changed(&mut self, watcher: &mut Option<Watcher>) {
-        self.look_at_folders();
-        let configuration = &mut self.configuration;
-        let files = match sources::read(&configuration.file, configuration.root()) {
-            Ok(files) => files,
-            // An editor may be about to put another in its place.
-            Err(error) if error.is_missing() => return,
-            Err(error) => return self.refused(&error.to_string()),
-        };
-        if files != configuration.seen {
-            if !configuration.watches() {
-                return;
-            }
-            tracing::info!("{} has changed", configuration.file.display());
-            return self.take(Ok(files), None, watcher);
-        }
-        self.look_at_what_is_deployed();
+    fn read_for_the_first_time(&mut self) {
+        let request = self.answers.begin();
+        self.first = First::Awaited(request);
+        self.reading.wishes.add(Wish::Configuration(request));
     }
 
-    /// Applies what is deployed now, if that is other than before.
-    fn look_at_what_is_deployed(&mut self) {
-        let configuration = &self.configuration;
-        let Some(applied) = &configuration.applied else { return };
-        let wanted = configuration.expand(&applied.config);
-        if applied.config.watch && wanted != applied.wanted {
-            tracing::info!("what is deployed has changed");
-            // With the configuration that is in use, even if what its file holds by now is not valid.
-            let next = Next { config: applied.config.clone(), wanted, warnings: Vec::new() };
-            self.reloading();
-            self.apply(next, None);
-        }
+    /// Takes up what another program of this process has left, and has the configuration applied
+    /// as it is now; one that is not valid changes nothing.
+    pub(super) fn go_on_after_upgrade(&mut self, left: Left) {
+        self.take_up(left);
+        let request = self.answers.begin();
+        self.reading.wishes.add(Wish::Configuration(request));
+        self.go_on_reading();
     }
 
-    /// Looks for what is deployed, and has it of one application, whatever was said before.
-    pub(super) fn deploy(&mut self, application: ApplicationName, request: RequestId, wait: bool) {
-        let configuration = &mut self.configuration;
-        let wanted = configuration.applied.as_ref().map(|applied| configuration.expand(&applied.config));
-        let wanted = wanted.unwrap_or_default();
-        if let Some(applied) = &mut configuration.applied {
-            applied.wanted.clone_from(&wanted);
-        }
-        self.spawner.know(&wanted);
-        self.decide(Event::Deploy { application, wanted, request, wait });
-    }
-
-    /// Applies it, and watches what it names.
-    fn apply_and_watch(
-        &mut self,
-        next: Next,
-        client: Option<(CallId, Replies)>,
-        watcher: &mut Option<Watcher>,
-    ) {
-        // To watch a folder waits for another thread, so what is new is started before.
-        self.apply(next, client);
-        self.rewatch(watcher);
-        // Once more: what changed before it was watched is seen now.
-        self.look_at_what_is_deployed();
-    }
-
-    fn apply(&mut self, next: Next, client: Option<(CallId, Replies)>) {
-        for warning in &next.warnings {
-            tracing::warn!("{warning}");
-        }
+    /// Has the configuration read again and applied, for `client` if there is one.
+    pub(super) fn reload(&mut self, client: Option<(CallId, Replies)>) {
+        self.reloading();
         let request = match client {
             Some((call, replies)) => self.answers.open(call, replies, true),
             None => self.answers.begin(),
         };
-        let (wanted, budget) = (next.wanted.clone(), next.config.budget);
-        self.spawner.know(&wanted);
+        self.want(Wish::Configuration(request));
+    }
+
+    /// Has something done that takes a reading.
+    pub(super) fn want(&mut self, wish: Wish) {
+        if self.core.is_leaving() {
+            return self.give_up(&wish);
+        }
+        self.reading.wishes.add(wish);
+        self.have_a_reader();
+    }
+
+    /// Goes on with what is asked for next. To be called at the end of each turn.
+    pub(super) fn go_on_reading(&mut self) {
+        if let Some(taken) = self.reading.taken() {
+            let _ = taken.send(self.older());
+        }
+        let Some(wish) = self.reading.next_wish() else { return };
+        let ask = match wish {
+            Wish::Configuration(_) => Ask::Configuration,
+            Wish::Plan(_) => Ask::Plan,
+            Wish::Deploy { .. } => Ask::Deployed,
+            Wish::Operate(..) => Ask::Users(self.accounts()),
+            Wish::Look => Ask::Look(self.reading.silent()),
+            Wish::Watch => Ask::Watch(self.older()),
+        };
+        self.reading.ask(ask);
+    }
+
+    /// As whom everything runs that is wanted now.
+    fn accounts(&self) -> Vec<Arc<Account>> {
+        let accounts: HashSet<Arc<Account>> =
+            self.core.wanted().values().map(|spec| spec.daemon.process.account.clone()).collect();
+        accounts.into_iter().collect()
+    }
+
+    /// The reader has something to say.
+    pub(super) fn hear_reader(&mut self, news: News) {
+        self.reading.hear(&news);
+        match news {
+            News::Begun | News::Free => {}
+            News::Unwatched(directories) => warn_unwatched(&directories),
+            News::Folder(event) => self.decide(event),
+            News::Answer(answer) => self.answered(answer),
+            News::Changed(what, read) => self.changed(what, read),
+        }
+    }
+
+    fn answered(&mut self, answer: Result<Answer, Unread>) {
+        let wishes = self.reading.wishes.over();
+        match answer {
+            Ok(Answer::Next(offer)) => self.apply(offer, wishes),
+            Ok(Answer::Plan(wanted)) => {
+                let plan = planned(&self.core.plan(&wanted));
+                for request in wishes.iter().filter_map(Wish::request) {
+                    self.answers.reply(request, plan.clone());
+                }
+            }
+            Ok(Answer::Users(users)) => {
+                self.spawner.learn(users);
+                self.fulfil(wishes);
+            }
+            Ok(Answer::Done) => {}
+            Err(unread) => self.unread(unread, wishes),
+        }
+    }
+
+    /// What was offered by the reader of its own accord: nobody has asked for it.
+    fn changed(&mut self, what: What, read: Result<Offer, Unread>) {
+        if self.core.is_leaving() {
+            return;
+        }
+        match what {
+            What::Files => tracing::info!("{} has changed", self.reading.place.file.display()),
+            What::Deployed => tracing::info!("what is deployed has changed"),
+        }
+        self.reloading();
+        match (read, std::mem::replace(&mut self.first, First::Over)) {
+            (Ok(offer), First::Awaited(request)) => self.apply(offer, vec![Wish::Configuration(request)]),
+            (Ok(offer), _) => {
+                let request = self.answers.begin();
+                self.apply(offer, vec![Wish::Configuration(request)]);
+            }
+            (Err(unread), First::Awaited(request)) => {
+                self.first = First::Awaited(request);
+                self.unread(unread, vec![Wish::Configuration(request)]);
+            }
+            (Err(unread), _) => self.refused(&unread.to_string()),
+        }
+    }
+
+    /// Applies what was read, for those who have asked for it.
+    fn apply(&mut self, offer: Offer, wishes: Vec<Wish>) {
+        if self.core.is_leaving() {
+            for wish in &wishes {
+                self.give_up(wish);
+            }
+            return;
+        }
+        let Offer { next: Next { seen, warnings, silent, users }, taken } = offer;
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        for silent in &silent {
+            tracing::warn!("{}", left_out(silent));
+        }
+        self.spawner.learn(users);
+        let wanted = Arc::clone(&seen.wanted);
+        let budget = seen.config.as_ref().map(|config| config.budget).unwrap_or_default();
         self.spawner.warn_unlimited(&wanted);
-        self.configuration.applied = Some(next);
-        self.decide(Event::Apply { wanted, budget, request: Some(request) });
+        self.reading.take(seen, taken);
+        for wish in wishes {
+            let wanted = Wanted::clone(&wanted);
+            match wish {
+                Wish::Configuration(request) => {
+                    self.answers.except(request, silent.iter().map(left_out).collect());
+                    self.decide(Event::Apply { wanted, budget, request: Some(request) });
+                }
+                Wish::Deploy { request, application, wait } => {
+                    match self.keeps_from_deploy(&application, &silent) {
+                        Some(silent) => self.answers.reply(request, vec![not_read(silent)]),
+                        None => self.decide(Event::Deploy { application, wanted, request, wait }),
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.first = First::Over;
+    }
+
+    /// What of an application does not answer.
+    fn keeps_from_deploy<'a>(
+        &self,
+        application: &ApplicationName,
+        silent: &'a [Silent],
+    ) -> Option<&'a Silent> {
+        let application = self.reading.seen.config.as_ref()?.applications.get(application)?;
+        silent.iter().find(|Silent(at)| matches!(at, At::Path(path) if path.starts_with(&application.path) || application.path.starts_with(path)))
+    }
+
+    /// What was asked for could not be read.
+    fn unread(&mut self, unread: Unread, wishes: Vec<Wish>) {
+        let unread = match (unread, &self.first) {
+            // There is nothing to run, and nobody to be told but whoever has started this.
+            (Unread::Invalid(invalid), First::Awaited(_)) => {
+                self.first = First::Invalid(invalid);
+                return;
+            }
+            (unread, _) => unread,
+        };
+        let text = unread.to_string();
+        if wishes.iter().any(|wish| matches!(wish, Wish::Configuration(_))) {
+            self.refused(&text);
+        }
+        let response = match &unread {
+            Unread::Invalid(_) => invalid(&text),
+            Unread::Silent(silent) => not_read(silent),
+        };
+        for request in
+            wishes.iter().filter(|wish| !matches!(wish, Wish::Operate(..))).filter_map(Wish::request)
+        {
+            let is_first = matches!(self.first, First::Awaited(first) if first == request);
+            if !is_first {
+                self.answers.reply(request, vec![response.clone()]);
+            }
+        }
+        self.fulfil(wishes);
+    }
+
+    /// Decides what operators asked for, with what is known of users.
+    pub(super) fn fulfil(&mut self, wishes: Vec<Wish>) {
+        for wish in wishes {
+            if let Wish::Operate(request, command) = wish {
+                self.decide(Event::Command { request, command });
+                self.remember();
+            }
+        }
+    }
+
+    /// Decides at once what operators asked for before: nothing that is asked for later is to be undone by it.
+    pub(super) fn fulfil_earlier(&mut self) {
+        let earlier = self.reading.wishes.take(|wish| matches!(wish, Wish::Operate(..)));
+        self.fulfil(earlier);
+    }
+
+    /// A rollback is asked for: a deploy that was asked for before, and is not known yet, is none any more.
+    pub(super) fn outdo_deploys(&mut self, of: &ApplicationName) {
+        let theirs = |wish: &Wish| matches!(wish, Wish::Deploy { application, .. } if application == of);
+        let text = "a rollback was asked for before it was known what is deployed";
+        for request in self.reading.wishes.take(theirs).iter().filter_map(Wish::request) {
+            let response = Response::Failed { kind: FailureKind::Other, text: text.to_owned() };
+            self.answers.reply(request, vec![response]);
+        }
+    }
+
+    /// What was asked for is not done any more, for the supervisor ends.
+    pub(super) fn give_up_readings(&mut self) {
+        for wish in self.reading.wishes.take(|_| true) {
+            self.give_up(&wish);
+        }
+    }
+
+    fn give_up(&mut self, wish: &Wish) {
+        if let Some(request) = wish.request() {
+            self.answers.answer(request, Told::Refused(Refusal::ShuttingDown), |_| Vec::new());
+        }
+    }
+
+    /// Looks after readers that may hang.
+    pub(super) fn heed_readers(&mut self) {
+        for heed in self.reading.heed(clock::now()) {
+            match heed {
+                Heed::Hangs(at) => {
+                    let silent = Silent(at);
+                    let text = format!("{silent}: what is known of it is left as it was, until it does");
+                    tracing::error!("{text}");
+                    self.publisher.publish(told_by_the_supervisor(text));
+                }
+                Heed::Answers(at) => {
+                    let text = format!("{at} answers again");
+                    tracing::info!("{text}");
+                    self.publisher.publish(told_by_the_supervisor(text));
+                }
+                Heed::Ended => tracing::error!("the thread that reads the configuration has ended"),
+            }
+            // What has changed meanwhile, and what the next one leaves alone, is found by a look.
+            self.reading.wishes.add(Wish::Look);
+            self.have_a_reader();
+        }
+    }
+
+    /// Sees to it that there is a reader, or that nobody waits for one.
+    fn have_a_reader(&mut self) {
+        if self.reading.has_reader() {
+            return;
+        }
+        if self.reading.may_hang() {
+            match self.reading.begin(self.older()) {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, "cannot read anything: there is no other thread"),
+            }
+        }
+        if let Some(at) = self.reading.hangs().cloned() {
+            let wishes = self.reading.wishes.take(|_| true);
+            self.unread(Silent(at).into(), wishes);
+        }
+    }
+
+    /// The folders of releases that are not the deployed ones.
+    fn older(&self) -> Vec<Older> {
+        let releases = self.core.releases().flat_map(|(name, one)| one.all().map(move |kept| (name, kept)));
+        let older = releases.filter_map(|(application, kept)| {
+            Some(Older {
+                application: application.clone(),
+                version: kept.version.clone()?,
+                path: kept.release()?.path.clone(),
+                gone: kept.gone.is_some(),
+            })
+        });
+        older.collect()
     }
 
     /// Nothing has changed, because the files cannot be used.
@@ -280,15 +370,21 @@ impl Driver {
             self.deadlines.patience(Some(now + PATIENCE));
         }
     }
+}
 
-    /// Watches what matters now, the folders of older releases among it.
-    pub(super) fn rewatch(&self, watcher: &mut Option<Watcher>) {
-        if let Some(watcher) = watcher {
-            let mut interests = self.configuration.interests();
-            let releases = self.core.releases().flat_map(|(_, one)| one.all());
-            let older = releases.filter_map(|kept| Some(Interest::Path(kept.release()?.path.clone())));
-            interests.extend(older);
-            warn_unwatched(&watcher.watch(interests));
-        }
+/// What was asked for is not done, for it takes what does not answer.
+fn not_read(silent: &Silent) -> Response {
+    Response::Failed { kind: FailureKind::Other, text: format!("{silent}; nothing changes") }
+}
+
+/// A part of what was asked for is not done.
+fn left_out(silent: &Silent) -> String {
+    format!("{silent}: what is known of it is left as it was")
+}
+
+/// Edits there will not be noticed.
+fn warn_unwatched(refused: &[String]) {
+    for directory in refused {
+        tracing::warn!("cannot watch {directory}; after an edit there, use `abaqis-daemons reload`");
     }
 }

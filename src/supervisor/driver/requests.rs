@@ -1,6 +1,7 @@
 //! What operators ask for over the control socket.
 
 use super::answers::near;
+use super::reading::Wish;
 use super::turn::Driver;
 use crate::control::messages::{self, FailureKind, Operation, Refusal, Request, Response};
 use crate::control::server::{Call, Replies};
@@ -8,11 +9,10 @@ use crate::control::status::PlannedChange;
 use crate::names::Selector;
 use crate::plan::{Plan, Reason};
 use crate::supervisor::core::{Command, Event, RequestId, Verb};
-use crate::watch::Watcher;
 
 impl Driver {
     /// Does, or begins to do, what a client asks for.
-    pub(super) fn call(&mut self, call: Call, watcher: &mut Option<Watcher>) {
+    pub(super) fn call(&mut self, call: Call) {
         let Call { id, request, peer, replies } = call;
         match request {
             Request::Status { selector } => {
@@ -38,15 +38,12 @@ impl Driver {
             // Taken before.
             Request::Upgrade => {}
             Request::Plan => {
-                let answer = match self.configuration.read() {
-                    Ok(next) => planned(&self.core.plan(&next.wanted)),
-                    Err(problem) => vec![invalid(&problem.to_string())],
-                };
-                let _ = replies.send_all(answer);
+                let request = self.answers.open(id, replies, false);
+                self.want(Wish::Plan(request));
             }
             Request::Reload => {
                 tracing::info!("reload, as user {} asked", peer.uid);
-                self.reload(Some((id, replies)), watcher);
+                self.reload(Some((id, replies)));
             }
             Request::Operate(operation) => {
                 let Operation { verb, selector, .. } = &operation;
@@ -63,16 +60,18 @@ impl Driver {
             Request::Deploy { application, wait } => {
                 tracing::info!("deploy {application}, as user {} asked", peer.uid);
                 let request = self.answers.open(id, replies, false);
-                self.deploy(application, request, wait);
+                self.want(Wish::Deploy { request, application, wait });
             }
             Request::Rollback { application, wait } => {
                 tracing::info!("rollback {application}, as user {} asked", peer.uid);
                 let request = self.answers.open(id, replies, false);
+                self.outdo_deploys(&application);
                 self.decide(Event::RollBack { application, request, wait });
             }
             Request::Signal { selector, signal } => {
                 tracing::info!("{signal} to {selector}, as user {} asked", peer.uid);
                 let request = self.answers.open(id, replies, false);
+                self.fulfil_earlier();
                 let verb = Verb::Signal(signal.number());
                 let command = Command { verb, selector, at_once: false, wait: false };
                 self.decide(Event::Command { request, command });
@@ -88,12 +87,14 @@ impl Driver {
             messages::Verb::Stop => Verb::Stop,
             messages::Verb::Restart => Verb::Restart,
         };
-        if verb != Verb::Stop {
+        let command = Command { verb, selector, at_once, wait };
+        if verb == Verb::Stop {
+            self.fulfil_earlier();
+            self.fulfil(vec![Wish::Operate(request, command)]);
+        } else {
             // Who has joined a group since is to be in it.
-            self.spawner.know(&self.core.wanted());
+            self.want(Wish::Operate(request, command));
         }
-        self.decide(Event::Command { request, command: Command { verb, selector, at_once, wait } });
-        self.remember();
     }
 
     /// Everything found, or that there is nothing of that name.
@@ -117,7 +118,7 @@ pub(super) fn invalid(problem: &str) -> Response {
     Response::Failed { kind: FailureKind::Configuration, text: problem.to_owned() }
 }
 
-fn planned(plan: &Plan) -> Vec<Response> {
+pub(super) fn planned(plan: &Plan) -> Vec<Response> {
     let change = |change: &crate::plan::Change| {
         let reason = if change.reason == Reason::Same { String::new() } else { change.reason.to_string() };
         Response::Change(PlannedChange { instance: change.instance.clone(), action: change.action, reason })

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::identities::Identities;
 use super::notify::NotifySocket;
 use super::readiness;
+use super::reading::Identified;
 use super::table::{Process, names};
 use super::turn::Driver;
 use crate::config::{Account, Bound, Limits, LogTarget, Ready, Template, Variable};
@@ -33,7 +34,7 @@ pub(super) struct Spawner {
     /// The control groups of this service, where it has some.
     cgroups: Option<Cgroups>,
     /// The users, with all their groups.
-    identities: Identities,
+    pub(super) identities: Identities,
     /// Where checks give their answers.
     checks: mpsc::Sender<(Run, ProcessEvent)>,
     /// Where lines for the terminal go, too, while somebody reads along.
@@ -74,13 +75,9 @@ impl Spawner {
         }
     }
 
-    /// Looks up who everything runs as, so that a start never waits for a directory service.
-    pub(super) fn know(&mut self, wanted: &Wanted) {
-        if self.root {
-            let accounts = wanted.values().map(|spec| &spec.daemon.process.account);
-            self.identities
-                .look_up(accounts, |account| Identity::of(&account.user, account.uid, account.gid));
-        }
+    /// Takes note of who everything runs as, so that a start never waits for a directory service.
+    pub(super) fn learn(&mut self, users: Identified) {
+        self.identities.learn(users);
     }
 
     /// Says which limits nothing here can keep.

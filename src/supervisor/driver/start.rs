@@ -10,7 +10,8 @@ use super::answers::Answers;
 use super::clock;
 use super::deadline::Deadlines;
 use super::publish::Publisher;
-use super::reload::{Configuration, Invalid};
+use super::reading::{Invalid, Place, Reading};
+use super::reload::First;
 use super::runtime::{RuntimeDirectory, RuntimeError};
 use super::signals::{Hangup, Signals};
 use super::spawn::Spawner;
@@ -30,7 +31,6 @@ use crate::process::host::System;
 use crate::process::users::own_uid;
 use crate::process::{self, Cgroups};
 use crate::supervisor::core::{Core, Settings, Words};
-use crate::watch::Watcher;
 
 /// Answers of readiness checks that wait to be heard, at most.
 const CHECKS: usize = 16;
@@ -110,14 +110,14 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     let (sender, checks) = mpsc::channel(CHECKS);
     let (writer, lines) = mpsc::channel(LINES);
     let (looker, looks) = mpsc::channel(LOOKS);
-    let mut watcher = Watcher::new()
-        .inspect_err(|error| tracing::warn!(%error, "cannot watch for edits; use `abaqis-daemons reload`"))
-        .ok();
+    let place = Place { file: options.config, host: options.host, beanstalk: options.beanstalk };
+    let reading = Reading::new(place)?;
     // Those that were held back over an upgrade can be heard now; by no thread but this.
     process::release_signals();
     let mut driver = Driver {
         core,
-        configuration: Configuration::new(options.config, options.host, options.beanstalk),
+        reading,
+        first: First::Over,
         table: Table::new()?,
         spawner: Spawner::new(options.logs, root, environment.socket.is_none(), cgroups, sender, writer),
         answers: Answers::default(),
@@ -134,21 +134,28 @@ pub async fn run(options: Options) -> Result<(), StartError> {
         upgrades: 0,
         runtime,
     };
-    match left {
-        Rest::All(left) => driver.go_on_after_upgrade(*left, &mut watcher),
-        Rest::Nothing => driver.begin(&mut watcher)?,
+    let mut signals = signals;
+    let begun = match left {
+        Rest::All(left) => {
+            driver.go_on_after_upgrade(*left);
+            true
+        }
+        Rest::Nothing => driver.begin(&mut signals).await?,
         Rest::Unreadable => {
             // Nobody knows what they are, and there are never to be two of one.
             driver.table.end_strangers().await;
-            driver.begin(&mut watcher)?;
+            driver.begin(&mut signals).await?
         }
+    };
+    if !begun {
+        return Ok(());
     }
     // Only now: whoever asks finds what is configured.
     let hello = Hello { upgrades: driver.upgrades, ..Hello::of_this_process() };
     let server = Server::start(listener, &socket, access, hello)?;
     driver.deadlines.patience(Some(clock::now() + super::PATIENCE));
     driver.arm_watchdog();
-    driver.run(Senses { signals, server, watcher, checks, lines, looks, upgrade: None }).await;
+    driver.run(Senses { signals, server, checks, lines, looks, upgrade: None }).await;
     tracing::info!("everything is stopped");
     Ok(())
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::clock;
+use super::reading::Wish;
 use super::table::names;
 use super::turn::Driver;
 use crate::beanstalk::{JobState, TubeStatistics};
@@ -25,7 +26,6 @@ use crate::names::{ApplicationName, ServerAddress, Tube, Version};
 use crate::queue::{Client, Error, Moved, Options};
 use crate::releases::{Figures, Look};
 use crate::supervisor::core::{Event, StateChange, WatchedTube};
-use crate::watch::Watcher;
 
 /// The longest pause before a connection that broke is made again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -207,28 +207,16 @@ impl Driver {
     }
 
     /// Looks at the tubes, and watches the folders, that matter now.
-    pub(super) fn follow_releases(&mut self, watcher: &mut Option<Watcher>) {
+    pub(super) fn follow_releases(&mut self) {
         let generation = self.core.releases_changed();
         if self.tubes.generation == generation {
             return;
         }
         self.tubes.generation = generation;
         self.tubes.follow(self.core.tubes(), self.core.look_every());
-        self.rewatch(watcher);
-    }
-
-    /// The folders of releases that are not deployed any longer, and whether they are there.
-    pub(super) fn look_at_folders(&mut self) {
-        let older = self.core.releases().flat_map(|(name, application)| {
-            application.all().filter_map(move |kept| {
-                let release = kept.release()?;
-                Some((name.clone(), kept.version.clone()?, release.path.clone(), kept.gone.is_some()))
-            })
-        });
-        let changed: Vec<_> = older.filter(|(_, _, path, gone)| path.is_dir() == *gone).collect();
-        for (application, version, path, gone) in changed {
-            let why = (!gone).then(|| format!("{}: the folder has gone", path.display()));
-            self.decide(Event::Folder { application, version, why });
+        // What is being applied tells what to watch itself.
+        if !self.reading.is_taken() && !self.core.is_leaving() {
+            self.reading.wishes.add(Wish::Watch);
         }
     }
 

@@ -9,7 +9,8 @@ use super::answers::{Answers, near};
 use super::clock::{self, Clocks};
 use super::deadline::{Deadlines, Due};
 use super::publish::Publisher;
-use super::reload::Configuration;
+use super::reading::Reading;
+use super::reload::First;
 use super::runtime::RuntimeDirectory;
 use super::signals::{Signals, Wish};
 use super::spawn::Spawner;
@@ -25,7 +26,6 @@ use crate::logs::Line;
 use crate::names::Selector;
 use crate::process::slim;
 use crate::supervisor::core::{Action, Core, Event};
-use crate::watch::Watcher;
 
 /// For how many actions room is kept from one event to the next: a configuration brings thousands, what
 /// comes after it a few.
@@ -41,7 +41,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Everything the supervisor has.
 pub(super) struct Driver {
     pub(super) core: Core,
-    pub(super) configuration: Configuration,
+    pub(super) reading: Reading,
+    pub(super) first: First,
     pub(super) table: Table,
     pub(super) spawner: Spawner,
     pub(super) answers: Answers,
@@ -70,7 +71,6 @@ pub(super) struct Driver {
 pub(super) struct Senses {
     pub(super) signals: Signals,
     pub(super) server: Server,
-    pub(super) watcher: Option<Watcher>,
     pub(super) checks: mpsc::Receiver<(Run, ProcessEvent)>,
     pub(super) lines: mpsc::Receiver<Line>,
     pub(super) looks: mpsc::Receiver<Event>,
@@ -92,19 +92,14 @@ impl Driver {
                 turns = 0;
                 tokio::task::yield_now().await;
             }
-            let next = [self.core.next_deadline(), self.deadlines.next()].into_iter().flatten().min();
+            let next = [self.core.next_deadline(), self.deadlines.next(), self.reading.deadline()];
+            let next = next.into_iter().flatten().min();
             if next != armed {
                 armed = next;
                 if let Some(next) = next {
                     timer.as_mut().reset(Instant::now() + next.since(clock::now()));
                 }
             }
-            let watched = async {
-                match &mut senses.watcher {
-                    Some(watcher) => watcher.changed().await,
-                    None => std::future::pending().await,
-                }
-            };
             // What happened comes before what did not happen in time: the timer is last.
             tokio::select! {
                 biased;
@@ -118,20 +113,17 @@ impl Driver {
                         Err(error) => tracing::error!(%error, "cannot wait for processes"),
                     }
                 }
-                wish = senses.signals.next() => self.wish(wish, &mut senses.watcher),
+                wish = senses.signals.next() => self.wish(wish),
+                news = self.reading.next() => self.hear_reader(news),
                 Some((run, news)) = senses.checks.recv() => self.tell([(run, news)]),
                 Some(seen) = senses.looks.recv() => self.looked(seen),
                 incoming = senses.server.next() => {
-                    self.incoming(incoming, &mut senses.watcher, &mut senses.upgrade);
+                    self.incoming(incoming, &mut senses.upgrade);
                 }
                 heard = Upgrade::next(&mut senses.upgrade) => {
                     self.go_on(heard, &mut senses).await;
                 }
                 Some(line) = senses.lines.recv() => self.publisher.line(&line),
-                refused = watched => {
-                    warn_unwatched(&refused);
-                    self.files_changed(&mut senses.watcher);
-                }
                 () = std::future::ready(()), if !self.undone.is_empty() => {
                     let undone = std::mem::take(&mut self.undone);
                     self.tell(undone);
@@ -143,7 +135,7 @@ impl Driver {
                 // Nobody else had anything to say.
                 () = std::future::ready(()), if others_first => {}
             }
-            self.follow_releases(&mut senses.watcher);
+            self.follow_releases();
             self.after_turn();
         }
         self.table.end_strangers().await;
@@ -219,7 +211,7 @@ impl Driver {
     }
 
     /// Does what a signal asks for.
-    pub(super) fn wish(&mut self, wish: Wish, watcher: &mut Option<Watcher>) {
+    pub(super) fn wish(&mut self, wish: Wish) {
         match wish {
             Wish::Child => {
                 let news = self.table.child_ended();
@@ -227,7 +219,7 @@ impl Driver {
             }
             Wish::Reload(who) => {
                 tracing::info!("reload, on {who}");
-                self.reload(None, watcher);
+                self.reload(None);
             }
             Wish::Reopen => self.spawner.logs.reopen(),
             Wish::Stop(who) => self.stop(&who),
@@ -243,17 +235,18 @@ impl Driver {
         }
         tracing::info!("stopping, on {who}");
         self.systemd.stopping();
+        self.give_up_readings();
         self.deadlines.extend_in(clock::now(), Duration::ZERO);
         self.decide(Event::Shutdown);
     }
 
-    fn incoming(&mut self, incoming: Incoming, watcher: &mut Option<Watcher>, upgrade: &mut Option<Upgrade>) {
+    fn incoming(&mut self, incoming: Incoming, upgrade: &mut Option<Upgrade>) {
         match incoming {
             Incoming::Call(Call { request: Request::Upgrade, peer, replies, .. }) => {
                 tracing::info!("upgrade, as user {} asked", peer.uid);
                 self.upgrade(replies, upgrade);
             }
-            Incoming::Call(call) => self.call(call, watcher),
+            Incoming::Call(call) => self.call(call),
             Incoming::Gone(call) => {
                 self.publisher.gone(call);
                 if let Some(request) = self.answers.gone(call) {
@@ -282,6 +275,7 @@ impl Driver {
                 Due::Rest => slim(),
             }
         }
+        self.heed_readers();
         if self.core.next_deadline().is_some_and(|deadline| deadline <= now) {
             self.decide(Event::Tick);
         }
@@ -295,6 +289,7 @@ impl Driver {
 
     fn after_turn(&mut self) {
         self.table.next_turn();
+        self.go_on_reading();
         self.publisher.flush();
         if !self.publisher.has_readers() {
             self.spawner.unfollow();
@@ -332,12 +327,5 @@ impl Driver {
             .map(|(count, state)| format!("{count} {state}"))
             .collect();
         if words.is_empty() { "nothing to run".to_owned() } else { words.join(", ") }
-    }
-}
-
-/// Edits there will not be noticed.
-pub(super) fn warn_unwatched(refused: &[String]) {
-    for directory in refused {
-        tracing::warn!("cannot watch {directory}; after an edit there, use `abaqis-daemons reload`");
     }
 }

@@ -22,7 +22,7 @@ impl Table {
     }
 
     /// Reaps those that have ended.
-    pub(super) fn reap_strangers(&self) {
+    pub(in super::super) fn reap_strangers(&self) {
         if let Err(error) = reap_strangers(|pid| is_known(&self.pids, pid)) {
             tracing::warn!(%error, "cannot reap processes that have lost their parents");
         }

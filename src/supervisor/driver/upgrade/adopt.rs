@@ -12,16 +12,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::binary::UNDERSTOOD;
-use super::state::{self, SavedPipe, SavedProcess};
+use super::state::{self, SavedPipe, SavedProcess, SavedUser};
 use crate::control::status::Event;
 use crate::lifecycle::{Exit, ProcessEvent, Run, State};
 use crate::logs::HandedPipe;
 use crate::names::Selector;
 use crate::plan::InstanceSpec;
-use crate::process::Child;
 use crate::process::memory::{inherited, take_message};
+use crate::process::{Child, Identity};
 use crate::supervisor::core::{self, Core, RequestId, Settings, Snapshot};
 use crate::supervisor::driver::answers::Answers;
+use crate::supervisor::driver::identities::Identities;
 use crate::supervisor::driver::notify::NotifySocket;
 use crate::supervisor::driver::publish::Publisher;
 use crate::supervisor::driver::table::Process;
@@ -74,6 +75,7 @@ pub(in super::super) struct Left {
     /// The version of the old program.
     from: String,
     processes: Vec<(SavedProcess, Option<NotifySocket>)>,
+    users: Vec<SavedUser>,
 }
 
 /// Takes the lock and what else there is.
@@ -108,6 +110,7 @@ fn left(state: i32, settings: Settings) -> Result<Leavings, String> {
         rest: Box::new(Left {
             pipes: state.pipes.into_iter().map(pipe).collect::<Result<_, String>>()?,
             processes: state.processes.into_iter().map(process).collect::<Result<_, String>>()?,
+            users: state.users,
             applying: state.applying,
             events: state.events,
             upgrades: state.upgrades + 1,
@@ -146,11 +149,16 @@ fn restore(snapshot: Snapshot, settings: Settings) -> Result<Core, String> {
 impl Driver {
     /// Takes the processes up, and what was being done with them.
     pub(in super::super) fn take_up(&mut self, left: Left) {
-        let Left { pipes, processes, from, applying, events, upgrades } = left;
+        let Left { pipes, processes, users, from, applying, events, upgrades } = left;
         self.answers = Answers::adopt(self.core.last_request(), &applying);
         self.publisher = Publisher::adopt(events);
         self.upgrades = upgrades;
         self.spawner.logs.adopt(pipes);
+        self.spawner.identities =
+            Identities::adopt(users.into_iter().map(|SavedUser { account, groups }| {
+                let identity = Identity { uid: account.uid, gid: account.gid, groups };
+                (account, identity)
+            }));
         let count = processes.len();
         let specs = self.core.processes().map(|(run, _, spec)| (run, spec.clone()));
         let specs: HashMap<Run, InstanceSpec> = specs.collect();

@@ -7,9 +7,10 @@
 //!                                                ▼
 //!        nobody reads the log pipes any more (HandOver), what was read is written
 //!                                                ▼
-//!        no child is on its way to its program ─► state in a memfd, signals held ─► exec
-//!                                                                     │ failed: all as before
-//!                                                                     ▼
+//!        no child is on its way to its program, nothing is being read
+//!                                                ▼
+//!        state in a memfd, signals held ─► exec ─► failed: all as before
+//!                                            ▼
 //!     the same process: takes everything up again (adopt), answers `RELOADING`, then `READY`
 //! ```
 //!
@@ -32,7 +33,7 @@ use tokio::sync::oneshot;
 
 pub use adopt::{Handle, check, understand};
 pub(super) use adopt::{Leavings, Left, Rest, take};
-use state::{SavedPipe, State};
+use state::{SavedPipe, SavedUser, State};
 pub(super) use state::{SavedProcess, SavedStage};
 
 use super::clock;
@@ -130,19 +131,24 @@ impl Driver {
             return Err("another upgrade is under way".to_owned());
         }
         if let Some(reason) = self.keeps_from_upgrade() {
-            return Err(reason.to_owned());
+            return Err(reason);
         }
         binary::trusted(&image.program, self.uid)?;
         binary::check(image, &self.state(&[], -1, -1)?)
     }
 
     /// What goes on that the next program could not go on with.
-    fn keeps_from_upgrade(&self) -> Option<&'static str> {
+    fn keeps_from_upgrade(&self) -> Option<String> {
         if self.core.is_leaving() {
             // It would not tell systemd that this takes its time.
-            return Some(SHUTTING_DOWN);
+            return Some(SHUTTING_DOWN.to_owned());
         }
-        self.tubes.is_moving().then_some("jobs of an older release are being moved; try again in a moment")
+        if let Some(at) = self.reading.hangs() {
+            // To become another program, all threads have to end first; one that waits for a disk may not.
+            return Some(format!("{at} does not answer, and a thread waits for it; try again when it does"));
+        }
+        let moving = "jobs of an older release are being moved; try again in a moment";
+        self.tubes.is_moving().then(|| moving.to_owned())
     }
 
     /// Goes on with an upgrade.
@@ -170,13 +176,19 @@ impl Driver {
             // It may have begun since.
             (Step::Settle(pipes), _) if let Some(reason) = self.keeps_from_upgrade() => {
                 self.spawner.logs.adopt(pipes);
-                Err(reason.to_owned())
+                Err(reason)
             }
             (Step::Settle(pipes), _) if self.table.is_starting() && late => {
                 self.spawner.logs.adopt(pipes);
                 Err("a daemon has not come to its program yet; try again".to_owned())
             }
-            (Step::Settle(pipes), _) if self.table.is_starting() => Ok((Step::Settle(pipes), until)),
+            (Step::Settle(pipes), _) if self.reading.is_busy() && late => {
+                self.spawner.logs.adopt(pipes);
+                Err("the configuration is being read; try again".to_owned())
+            }
+            (Step::Settle(pipes), _) if self.table.is_starting() || self.reading.is_busy() => {
+                Ok((Step::Settle(pipes), until))
+            }
             // A daemon was started meanwhile.
             (Step::Settle(pipes), _) if self.spawner.logs.reads() => self.let_go(pipes, until),
             (Step::Settle(pipes), _) => {
@@ -225,7 +237,7 @@ impl Driver {
         };
         process::release_signals();
         for wish in wishes {
-            self.wish(wish, &mut senses.watcher);
+            self.wish(wish);
         }
         if self.told_ready && !self.core.is_leaving() {
             self.systemd.ready();
@@ -267,6 +279,10 @@ impl Driver {
 
     /// All that the next program has to know.
     fn state(&self, pipes: &[HandedPipe], control: i32, lock: i32) -> Result<Vec<u8>, String> {
+        let users = self.spawner.identities.all().map(|(account, identity)| SavedUser {
+            account: account.clone(),
+            groups: identity.groups.clone(),
+        });
         State {
             form: state::FORM,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -276,6 +292,7 @@ impl Driver {
             applying: self.answers.applying_ones().collect(),
             events: self.publisher.recent().cloned().collect(),
             pipes: pipes.iter().map(SavedPipe::of).collect(),
+            users: users.collect(),
             control,
             lock,
         }

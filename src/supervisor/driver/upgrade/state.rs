@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Account;
 use crate::control::status::Event;
 use crate::lifecycle::Run;
 use crate::logs::{Destination, HandedPipe};
@@ -36,6 +37,9 @@ pub(super) struct State {
     pub(super) events: Vec<Event>,
     #[serde(default)]
     pub(super) pipes: Vec<SavedPipe>,
+    /// Who is in which groups: what dies is started again before that can be asked anew.
+    #[serde(default)]
+    pub(super) users: Vec<SavedUser>,
     /// The listening control socket.
     pub(super) control: i32,
     /// The lock of the runtime directory.
@@ -53,6 +57,13 @@ pub(in super::super) struct SavedProcess {
     /// Its notify socket, and where that is.
     #[serde(default)]
     pub(in super::super) notify: Option<(i32, PathBuf)>,
+}
+
+/// A user of processes, with all its groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SavedUser {
+    pub(super) account: Account,
+    pub(super) groups: Vec<u32>,
 }
 
 /// How far a process is; none is on its way to its program.
