@@ -50,8 +50,8 @@ pub(crate) fn operator(random: &mut Random) -> Fault {
         25 => &["completions", "bash"],
         26 => &["man"],
         27 => &["help"],
-        28 | 29 => &["dev", "--config", "{dev}"],
-        30 => return Fault::Second,
+        28 => &["dev", "--config", "{dev}"],
+        29 | 30 => return Fault::Second,
         _ => &["events", "-f"],
     };
     command(random, words)

@@ -54,7 +54,7 @@ const RECOVERY: Duration = Duration::from_secs(90);
 const WARM: usize = 100;
 
 /// From this length on every fault has to have taken hold.
-const LONG: Duration = Duration::from_mins(4);
+const LONG: Duration = Duration::from_mins(5);
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

@@ -91,8 +91,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     of(Place::Workers, "max_memory", &["", "1MiB", "512MiB"]),
     of(Place::Workers, "max_age", &["", "2s"]),
     of(Place::Workers, "max_runtime", &["", "30s"]),
-    // Without a key they do not even start.
-    of(Place::Workers, "signing", &["", "off", "warn"]),
+    // The others want a key: without it a worker does not start, and an older release stays as it was.
+    of(Place::Workers, "signing", &["", "off"]),
     of(Place::Workers, "kill", &["", "process"]),
     Setting { place: Place::Workers, key: "runtime", only: Some(0), values: &["", "python"] },
     Setting { place: Place::Workers, key: "preload", only: Some(1), values: &["true", "false"] },
