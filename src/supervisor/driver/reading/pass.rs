@@ -325,3 +325,37 @@ impl Host for Asked<'_> {
         self.of.looking.at_path(path).is_err() || self.of.place.host.exists(path)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+
+    fn pass(silent: Vec<At>, before: &Seen) -> Result<Next, String> {
+        let place = Place { file: "/daemons.yml".into(), host: System::dev(), beanstalk: None };
+        let looking = Looking::new(watch::channel(None).0, silent);
+        let text = "applications: {a: {path: /srv/a, version: {file: /srv/v}, daemons: {s: {command: [x]}}}}";
+        let files = Arc::new(vec![SourceFile::new("/daemons.yml", text)]);
+        let pass = Pass { place: &place, looking: &looking, before };
+        pass.configuration(files).map_err(|unread| unread.to_string())
+    }
+
+    #[test]
+    fn a_directory_of_users_that_does_not_answer_is_taken_at_its_last_word() {
+        let silent = || vec![At::User("x".into())];
+        let error = pass(silent(), &Seen::default()).unwrap_err();
+        assert_eq!(error, "the directory of users, asked about x, does not answer");
+        let before = pass(Vec::new(), &Seen::default()).unwrap().seen;
+        let next = pass(silent(), &before).unwrap();
+        assert_eq!(next.seen.config, before.config);
+    }
+
+    #[test]
+    fn an_application_that_does_not_answer_waits_if_it_never_did_and_says_for_what() {
+        let next = pass(vec![At::Path("/srv/a".into())], &Seen::default()).unwrap();
+        assert_eq!(next.silent, [Silent(At::Path("/srv/a".into()))]);
+        let spec = next.seen.wanted.values().next().unwrap();
+        assert_eq!(spec.blocked.as_deref(), Some("/srv/a does not answer"));
+    }
+}
